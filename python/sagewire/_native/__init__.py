@@ -1,0 +1,1 @@
+"""The native twins: one module per capability over the extension module `_ext`."""

@@ -1,0 +1,1 @@
+"""The pure-Python twins: the standard library only, readable as the specification."""

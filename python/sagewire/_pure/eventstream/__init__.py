@@ -1,0 +1,1 @@
+"""The pure twin of `eventstream`. Its native twin: _native/eventstream.py."""

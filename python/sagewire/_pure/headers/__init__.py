@@ -1,0 +1,1 @@
+"""The pure twin of `headers`. Its native twin: _native/headers.py."""

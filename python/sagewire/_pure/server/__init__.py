@@ -1,0 +1,1 @@
+"""The pure twin of `server`. Its native twin: _native/server.py."""

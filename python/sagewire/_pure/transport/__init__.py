@@ -1,0 +1,1 @@
+"""The pure twin of `transport`. Its native twin: _native/transport.py."""

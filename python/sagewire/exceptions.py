@@ -1,0 +1,449 @@
+"""boto3's exceptions by name and by words, and the few that are ours.
+
+    Exception
+     ├─ ClientError                       an answer of the service
+     │   ├─ InternalDependencyException, InternalFailure, InternalStreamFailure, ModelError,
+     │   │  ModelNotReadyException, ModelStreamError, ServiceUnavailable, ValidationError
+     │   └─ EventStreamError              an error inside a response stream
+     ├─ BotoCoreError                     everything that went wrong on this side
+     │   ├─ ConnectionError               no connection: EndpointConnectionError,
+     │   │                                ConnectTimeoutError, SSLError, ProxyConnectionError
+     │   ├─ HTTPClientError               a connection that failed: ConnectionClosedError,
+     │   │                                ReadTimeoutError, ResponseStreamingError,
+     │   │                                DeadlineExceededError
+     │   └─ configuration, credentials, parameters, ...
+     ├─ SignatureError                    a signature that was not accepted
+     └─ InvalidArgumentError (ValueError) an argument of one of our own functions
+
+Both implementations raise these classes by name with fields; the words are made here, once.
+
+Where botocore has been imported, an instance is also an instance of botocore's class of the same
+name, so that `except botocore.exceptions.X` catches it. Importing this module never imports
+botocore.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_bridges: "dict[type[BaseException], type[BaseException]]" = {}
+
+
+def _bridged(cls: "type[BaseException]") -> "type[BaseException]":
+    """Return the subclass of `cls` that is botocore's class too, if botocore has been imported."""
+    if "botocore.exceptions" not in sys.modules:
+        return cls
+    known = _bridges.get(cls)
+    if known is None:
+        known = _bridges[cls] = _make_bridge(cls)
+    return known
+
+
+def _make_bridge(cls: "type[BaseException]") -> "type[BaseException]":
+    for ancestor in cls.__mro__:
+        home = sys.modules.get(getattr(ancestor, "_counterpart", ""))
+        counterpart = getattr(home, ancestor.__name__, None)
+        if isinstance(counterpart, type) and issubclass(counterpart, BaseException):
+            if issubclass(cls, counterpart):
+                return cls
+            body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_public": cls}
+            return type(cls.__name__, (cls, counterpart), body)
+    return cls
+
+
+def _rebuild(cls: "Callable[..., Any]", kwargs: "dict[str, Any]") -> "Any":
+    """Unpickle an exception that is made from keyword arguments."""
+    return cls(**kwargs)
+
+
+class _Bridge:
+    """What makes an exception of ours one of botocore's too."""
+
+    _counterpart = ""
+    _public: "type[Any] | None" = None
+
+    def __new__(cls, *args: "Any", **kwargs: "Any") -> "Any":
+        target = _bridged(cls)  # type: ignore[arg-type]
+        # OSError's own __new__ would parse the arguments; it is asked for a bare instance instead.
+        maker = OSError if issubclass(target, OSError) else Exception
+        return maker.__new__(target)
+
+
+class BotoCoreError(_Bridge, Exception):
+    """The base of everything that goes wrong on this side of the wire.
+
+    `kwargs` holds the fields that the message was made from.
+    """
+
+    _counterpart = "botocore.exceptions"
+    fmt = "An unspecified error occurred"
+
+    def __init__(self, **kwargs: "Any") -> None:
+        message = self.fmt.format(**kwargs)
+        Exception.__init__(self, message)
+        self.args = (message,)
+        self.kwargs = kwargs
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> "Any":
+        return _rebuild, (self._public or type(self), self.kwargs)
+
+
+# The service's answers
+
+
+class ClientError(_Bridge, Exception):
+    """The service answered with an error.
+
+    `response` is boto3's dict (`Error` with `Code` and `Message`, `ResponseMetadata`, and the
+    members of a modeled error); `operation_name` is the operation as the API model names it.
+    """
+
+    _counterpart = "botocore.exceptions"
+    MSG_TEMPLATE = (
+        "An error occurred ({error_code}) when calling the {operation_name} "
+        "operation{retry_info}: {error_message}"
+    )
+
+    def __init__(self, error_response: "dict[str, Any]", operation_name: str) -> None:
+        error = error_response.get("Error", {})
+        metadata = error_response.get("ResponseMetadata", {})
+        retry_info = ""
+        if metadata.get("MaxAttemptsReached", False):
+            retry_info = f" (reached max retries: {metadata['RetryAttempts']})"
+        super().__init__(
+            self.MSG_TEMPLATE.format(
+                error_code=error.get("Code", "Unknown"),
+                error_message=error.get("Message", "Unknown"),
+                operation_name=operation_name,
+                retry_info=retry_info,
+            )
+        )
+        self.response = error_response
+        self.operation_name = operation_name
+
+    @property
+    def request_id(self) -> "str | None":
+        """The service's id of the request, or `None` where it sent none."""
+        return self._metadata("RequestId")
+
+    @property
+    def original_status_code(self) -> "int | None":
+        """The HTTP status that the model's container answered with, for a `ModelError`."""
+        return self.response.get("OriginalStatusCode")
+
+    @property
+    def original_message(self) -> "str | None":
+        """The text that the model's container answered with, for a `ModelError`."""
+        return self.response.get("OriginalMessage")
+
+    @property
+    def log_stream_arn(self) -> "str | None":
+        """The ARN of the log stream of the model's container, for a `ModelError`."""
+        return self.response.get("LogStreamArn")
+
+    def _metadata(self, key: str) -> "Any":
+        return self.response.get("ResponseMetadata", {}).get(key)
+
+    def __reduce__(self) -> "Any":
+        return self._public or type(self), (self.response, self.operation_name)
+
+
+class InternalDependencyException(ClientError):
+    """The service's own dependency failed (530)."""
+
+
+class InternalFailure(ClientError):
+    """The service failed (500)."""
+
+
+class InternalStreamFailure(ClientError):
+    """The service failed while it streamed an answer."""
+
+
+class ModelError(ClientError):
+    """The model's container answered with an error (424)."""
+
+
+class ModelNotReadyException(ClientError):
+    """The model is being loaded (429)."""
+
+
+class ModelStreamError(ClientError):
+    """The model's container failed while it streamed an answer."""
+
+
+class ServiceUnavailable(ClientError):
+    """The service is not available for the moment (503)."""
+
+
+class ValidationError(ClientError):
+    """The service refused the request's input (400)."""
+
+
+class EventStreamError(ClientError):
+    """An error that arrived inside a response stream."""
+
+
+# Connections
+
+
+class ConnectionError(BotoCoreError):  # noqa: A001 - boto3's name
+    """No connection to the endpoint."""
+
+    fmt = "An HTTP Client failed to establish a connection: {error}"
+
+
+class EndpointConnectionError(ConnectionError):
+    """The endpoint refused the connection, has no address, or cannot be reached."""
+
+    fmt = 'Could not connect to the endpoint URL: "{endpoint_url}"'
+
+
+class ConnectTimeoutError(ConnectionError, OSError):
+    """No connection within `connect_timeout` seconds."""
+
+    fmt = 'Connect timeout on endpoint URL: "{endpoint_url}"'
+
+
+class SSLError(ConnectionError, OSError):
+    """The TLS handshake failed, or the certificate is not trusted."""
+
+    fmt = "SSL validation failed for {endpoint_url} {error}"
+
+
+class ProxyConnectionError(ConnectionError, OSError):
+    """The proxy refused."""
+
+    fmt = 'Failed to connect to proxy URL: "{proxy_url}"'
+
+
+class HTTPClientError(BotoCoreError):
+    """A connection that failed in use."""
+
+    fmt = "An HTTP Client raised an unhandled exception: {error}"
+
+
+class ConnectionClosedError(HTTPClientError):
+    """The connection ended before a whole answer's head had arrived."""
+
+    fmt = (
+        "Connection was closed before we received a valid response "
+        'from endpoint URL: "{endpoint_url}".'
+    )
+
+
+class ReadTimeoutError(HTTPClientError, OSError):
+    """Nothing arrived for `read_timeout` seconds."""
+
+    fmt = 'Read timeout on endpoint URL: "{endpoint_url}"'
+
+
+class ResponseStreamingError(HTTPClientError):
+    """The answer's body broke off."""
+
+    fmt = "An error occurred while reading from response stream: {error}"
+
+
+class DeadlineExceededError(HTTPClientError, TimeoutError):
+    """The deadline of the whole call has passed."""
+
+    fmt = 'Deadline of {seconds:g} s exceeded while {stage} on endpoint URL: "{endpoint_url}"'
+
+
+class IncompleteReadError(BotoCoreError):
+    """The body is shorter than its `Content-Length`."""
+
+    fmt = "{actual_bytes} read, but total bytes expected is {expected_bytes}."
+
+
+class UnseekableStreamError(BotoCoreError):
+    """A body had to be sent again and could not be rewound."""
+
+    fmt = "Need to rewind the stream {stream_object}, but stream is not seekable."
+
+
+# Parameters
+
+
+class ParamValidationError(BotoCoreError):
+    """The call's parameters do not fit the API model; every finding has a line."""
+
+    fmt = "Parameter validation failed:\n{report}"
+
+
+class UnknownServiceError(BotoCoreError):
+    """Only `sagemaker-runtime` is spoken here."""
+
+    fmt = "Unknown service: '{service_name}'. Valid service names are: {known_service_names}"
+
+
+class DataNotFoundError(BotoCoreError):
+    """There is no API model of that version."""
+
+    fmt = "Unable to load data for: {data_path}"
+
+
+class OperationNotPageableError(BotoCoreError):
+    """No operation of this service has pages."""
+
+    fmt = "Operation cannot be paginated: {operation_name}"
+
+
+class UnknownClientMethodError(BotoCoreError):
+    """The client has no such method."""
+
+    fmt = "Client does not have method: {method_name}"
+
+
+# Configuration
+
+
+class NoRegionError(BotoCoreError):
+    """No region is configured."""
+
+    fmt = "You must specify a region."
+
+
+class InvalidRegionError(BotoCoreError, ValueError):
+    """The region's name is malformed."""
+
+    fmt = "Provided region_name '{region_name}' doesn't match a supported format."
+
+
+class EndpointResolutionError(BotoCoreError):
+    """No endpoint fits the settings."""
+
+    fmt = "{msg}"
+
+
+class EndpointVariantError(BotoCoreError):
+    """The partition has no endpoint of that variant."""
+
+    fmt = "Unable to construct a modeled endpoint with the following variant(s) {tags}: "
+
+
+class InvalidConfigError(BotoCoreError):
+    """A setting is malformed."""
+
+    fmt = "{error_msg}"
+
+
+class InvalidRetryConfigurationError(BotoCoreError):
+    """`retries` has an unknown key."""
+
+    fmt = (
+        'Cannot provide retry configuration for "{retry_config_option}". '
+        "Valid retry configuration options are: {valid_options}"
+    )
+
+
+class InvalidMaxRetryAttemptsError(InvalidRetryConfigurationError):
+    """The number of attempts is too small."""
+
+    fmt = (
+        'Value provided to "max_attempts": {provided_max_attempts} must '
+        "be an integer greater than or equal to {min_value}."
+    )
+
+
+class InvalidRetryModeError(InvalidRetryConfigurationError):
+    """The retry mode is unknown."""
+
+    fmt = (
+        'Invalid value provided to "mode": "{provided_retry_mode}" must be one of: {valid_modes}'
+    )
+
+
+class ProfileNotFound(BotoCoreError):
+    """The profile is in none of the files."""
+
+    fmt = "The config profile ({profile}) could not be found"
+
+
+class ConfigParseError(BotoCoreError):
+    """A config file cannot be read."""
+
+    fmt = "Unable to parse config file: {path}"
+
+
+class ConfigNotFound(BotoCoreError):
+    """A config file that was named is missing."""
+
+    fmt = "The specified config file ({path}) could not be found."
+
+
+class UnknownSignatureVersionError(BotoCoreError):
+    """The signature version is unknown."""
+
+    fmt = "Unknown Signature Version: {signature_version}."
+
+
+# Credentials
+
+
+class NoCredentialsError(BotoCoreError):
+    """No credentials were found."""
+
+    fmt = "Unable to locate credentials"
+
+
+class PartialCredentialsError(BotoCoreError):
+    """A key without its secret."""
+
+    fmt = "Partial credentials found in {provider}, missing: {cred_var}"
+
+
+class CredentialRetrievalError(BotoCoreError):
+    """A source of credentials failed."""
+
+    fmt = "Error when retrieving credentials from {provider}: {error_msg}"
+
+
+# Event streams
+
+
+class ParserError(_Bridge, Exception):
+    """An event stream that cannot be read."""
+
+    _counterpart = "botocore.eventstream"
+
+
+# Ours alone
+
+
+class InvalidArgumentError(ValueError):
+    """An argument of one of our functions: which one, what was wrong, what is allowed."""
+
+    def __init__(self, *, argument: str, problem: str, allowed: str) -> None:
+        super().__init__(f"{argument}: {problem}; allowed: {allowed}")
+        self.argument = argument
+        self.problem = problem
+        self.allowed = allowed
+
+    def __reduce__(self) -> "Any":
+        fields = {"argument": self.argument, "problem": self.problem, "allowed": self.allowed}
+        return _rebuild, (type(self), fields)
+
+
+class SignatureError(Exception):
+    """A signature was not accepted.
+
+    `code` and `status` are AWS's: the exception name that the service puts into
+    `x-amzn-ErrorType`, and the HTTP status that goes with it.
+    """
+
+    def __init__(self, *, code: str, status: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.message = message
+
+    def __reduce__(self) -> "Any":
+        fields = {"code": self.code, "status": self.status, "message": self.message}
+        return _rebuild, (type(self), fields)

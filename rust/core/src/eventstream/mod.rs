@@ -1,0 +1,1 @@
+//! Event-stream messages (`application/vnd.amazon.eventstream`).

@@ -1,0 +1,1 @@
+//! Which headers the API supports, per operation and direction.

@@ -1,0 +1,1 @@
+//! A connection, a pool, a deadline.

@@ -1,0 +1,4 @@
+//! What every door needs: when to detach, how an error crosses the border.
+
+pub(crate) mod errors;
+pub(crate) mod gil;
