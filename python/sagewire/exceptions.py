@@ -355,9 +355,7 @@ class InvalidMaxRetryAttemptsError(InvalidRetryConfigurationError):
 class InvalidRetryModeError(InvalidRetryConfigurationError):
     """The retry mode is unknown."""
 
-    fmt = (
-        'Invalid value provided to "mode": "{provided_retry_mode}" must be one of: {valid_modes}'
-    )
+    fmt = 'Invalid value provided to "mode": "{provided_retry_mode}" must be one of: {valid_modes}'
 
 
 class ProfileNotFound(BotoCoreError):

@@ -1,1 +1,6 @@
 """The extension module, capability by capability. Checked against the built module by stubtest."""
+
+# headers: rust/py/src/headers.rs
+
+def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
+def filter_response(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...

@@ -13,9 +13,5 @@ pub(crate) fn detached_above<T: Send>(
     bytes: usize,
     work: impl FnOnce() -> T + Send,
 ) -> T {
-    if bytes < DETACH_THRESHOLD_BYTES {
-        work()
-    } else {
-        py.detach(work)
-    }
+    if bytes < DETACH_THRESHOLD_BYTES { work() } else { py.detach(work) }
 }
