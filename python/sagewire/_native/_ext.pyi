@@ -1,6 +1,88 @@
 """The extension module, capability by capability. Checked against the built module by stubtest."""
 
+from collections.abc import Callable
+from typing import final
+
 # headers: rust/py/src/headers.rs
 
 def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
 def filter_response(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
+
+# sigv4: rust/py/src/sigv4.rs
+
+@final
+class Signer:
+    def __new__(
+        cls,
+        access_key_id: str,
+        secret_access_key: str,
+        token: str | None,
+        region: str,
+        service: str,
+        normalize_path: bool,
+        double_encode: bool,
+        content_sha256_header: bool,
+    ) -> Signer: ...
+    def sign(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
+    ) -> list[tuple[str, str]]: ...
+    def canonical_request(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
+    ) -> str: ...
+    def string_to_sign(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
+    ) -> str: ...
+    def presign(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes | str,
+        expires_in: int,
+        at: int,
+    ) -> str: ...
+    def presign_stages(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes | str,
+        expires_in: int,
+        at: int,
+    ) -> tuple[str, str]: ...
+    def event_signer(self, seed_signature: str) -> EventSigner: ...
+
+@final
+class EventSigner:
+    def sign(self, payload: bytes, at: int) -> bytes: ...
+    @property
+    def prior_signature(self) -> str: ...
+
+@final
+class Verifier:
+    def __new__(
+        cls,
+        region: str,
+        service: str,
+        max_skew: int,
+        normalize_path: bool,
+        double_encode: bool,
+    ) -> Verifier: ...
+    def verify(
+        self,
+        lookup: Callable[[str], tuple[str, str | None, int | None] | None],
+        method: bytes,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes | str,
+        at: int,
+    ) -> tuple[str, list[str], int, str]: ...
+    def explain(
+        self,
+        lookup: Callable[[str], tuple[str, str | None, int | None] | None],
+        method: bytes,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes | str,
+        at: int,
+    ) -> tuple[str, str, str | None]: ...

@@ -1,1 +1,5 @@
-"""The native twin of `sigv4`: rust/py/src/sigv4.rs. Its pure twin: _pure/sigv4/."""
+"""SigV4, native: rust/py/src/sigv4.rs over rust/core/src/sigv4. Its pure twin: _pure/sigv4/."""
+
+from sagewire._native._ext import EventSigner, Signer, Verifier
+
+__all__ = ["EventSigner", "Signer", "Verifier"]

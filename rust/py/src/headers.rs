@@ -1,10 +1,10 @@
 //! The door of `headers`: takes pairs, asks core which stay, returns those.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyString, PyTuple};
 use sagewire_core::headers::{self, HeaderError, Operation};
 
-use crate::support::errors;
+use crate::support::errors::invalid_argument;
 
 /// Adds this capability's functions to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -64,8 +64,9 @@ impl<'py> Pairs<'py> {
         py: Python<'py>,
         kept: Result<Vec<usize>, HeaderError>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let kept = kept
-            .map_err(|error| refused(py, "headers", &error.to_string(), headers::ALLOWED_TEXT))?;
+        let kept = kept.map_err(|error| {
+            invalid_argument(py, "headers", &error.to_string(), headers::ALLOWED_TEXT)
+        })?;
         let list = PyList::empty(py);
         for pair in kept.into_iter().filter_map(|number| self.given.get(number)) {
             list.append(PyTuple::new(py, [&pair.0, &pair.1])?)?;
@@ -81,17 +82,5 @@ fn operation_named(operation: &Bound<'_, PyString>) -> PyResult<Operation> {
     let problem =
         format!("{} is not an operation of SageMaker Runtime", operation.repr()?.to_str()?);
     let allowed = Operation::ALL.map(Operation::name).join(", ");
-    Err(refused(operation.py(), "operation", &problem, &allowed))
-}
-
-fn refused(py: Python<'_>, argument: &str, problem: &str, allowed: &str) -> PyErr {
-    let fields = PyDict::new(py);
-    let filled = fields
-        .set_item("argument", argument)
-        .and_then(|()| fields.set_item("problem", problem))
-        .and_then(|()| fields.set_item("allowed", allowed));
-    match filled {
-        Ok(()) => errors::raise(py, "InvalidArgumentError", &fields),
-        Err(error) => error,
-    }
+    Err(invalid_argument(operation.py(), "operation", &problem, &allowed))
 }

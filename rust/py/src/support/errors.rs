@@ -19,3 +19,30 @@ pub(crate) fn raise(py: Python<'_>, class: &str, fields: &Bound<'_, PyDict>) -> 
         Err(error) => error,
     }
 }
+
+/// Makes an `InvalidArgumentError`: which argument, what was wrong, what is allowed.
+pub(crate) fn invalid_argument(
+    py: Python<'_>,
+    argument: &str,
+    problem: &str,
+    allowed: &str,
+) -> PyErr {
+    raise_with(py, "InvalidArgumentError", |fields| {
+        fields.set_item("argument", argument)?;
+        fields.set_item("problem", problem)?;
+        fields.set_item("allowed", allowed)
+    })
+}
+
+/// Makes `sagewire.exceptions.<class>` with the fields that `fill` sets.
+pub(crate) fn raise_with(
+    py: Python<'_>,
+    class: &str,
+    fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>,
+) -> PyErr {
+    let fields = PyDict::new(py);
+    match fill(&fields) {
+        Ok(()) => raise(py, class, &fields),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,130 @@
+//! Presigning: the signature as query parameters.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html>
+
+use super::canonical::{Header, SignedHeaders, push_component};
+use super::key::{push_hex, sha256};
+use super::sign::{Payload, Request, Signer, push_scope, text};
+use super::timestamp::Timestamp;
+use super::url::Url;
+use super::{ALGORITHM, InvalidArgument, MAX_EXPIRES_IN};
+
+impl Signer {
+    /// The URL with a signature in its query, valid for `expires_in` seconds from `at`.
+    ///
+    /// Every header given is signed and has to be sent with the request.
+    pub fn presign(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        expires_in: i64,
+        at: i64,
+    ) -> Result<String, InvalidArgument> {
+        let timestamp = Timestamp::from_epoch(at)?;
+        let mut url = self.unsigned_url(method, url, headers, expires_in, timestamp)?;
+        let canonical = self.presigned_request(method, &url, headers, payload)?;
+        let signature = self.signature(timestamp, canonical.as_bytes());
+        url.push_str("&X-Amz-Signature=");
+        let mut hex = Vec::with_capacity(64);
+        push_hex(&mut hex, &signature);
+        url.push_str(&text(hex));
+        Ok(url)
+    }
+
+    /// The canonical request that `presign` would hash, and the string that it would sign.
+    pub fn presign_stages(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        expires_in: i64,
+        at: i64,
+    ) -> Result<(String, String), InvalidArgument> {
+        let timestamp = Timestamp::from_epoch(at)?;
+        let url = self.unsigned_url(method, url, headers, expires_in, timestamp)?;
+        let canonical = self.presigned_request(method, &url, headers, payload)?;
+        let mut string_to_sign = Vec::with_capacity(192);
+        self.push_string_to_sign(&mut string_to_sign, timestamp, canonical.as_bytes());
+        Ok((canonical, text(string_to_sign)))
+    }
+
+    fn presigned_request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+    ) -> Result<String, InvalidArgument> {
+        let request = Request::check(method, url, headers)?;
+        let mut canonical = Vec::with_capacity(1024);
+        let mut hash = Vec::with_capacity(64);
+        match (request.header("x-amz-content-sha256"), payload) {
+            (Some(given), _) => hash.extend_from_slice(given),
+            (None, Payload::Hash(given)) => hash.extend_from_slice(given.as_bytes()),
+            (None, Payload::Body(body)) => push_hex(&mut hash, &sha256(body)),
+        }
+        with_host(&request, |signed| self.push_canonical(&mut canonical, &request, signed, &hash));
+        Ok(text(canonical))
+    }
+
+    /// The URL with all parameters but the signature.
+    fn unsigned_url(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        expires_in: i64,
+        timestamp: Timestamp,
+    ) -> Result<String, InvalidArgument> {
+        if !(1..=MAX_EXPIRES_IN).contains(&expires_in) {
+            let problem = format!("{expires_in} seconds is out of range");
+            return Err(InvalidArgument::new("expires_in", problem, "1 to 604800 (seven days)"));
+        }
+        let request = Request::check(method, url, headers)?;
+        let Url { origin, path, query, .. } = request.url;
+        let mut out = Vec::with_capacity(url.len() + 512);
+        out.extend_from_slice(origin.as_bytes());
+        out.extend_from_slice(path.as_bytes());
+        out.push(b'?');
+        if let Some(query) = query.filter(|query| !query.is_empty()) {
+            out.extend_from_slice(query.as_bytes());
+            out.push(b'&');
+        }
+        let mut credential = self.credentials.access_key_id.clone().into_bytes();
+        credential.push(b'/');
+        push_scope(&mut credential, timestamp, &self.options.region, &self.options.service);
+        let mut names = Vec::with_capacity(64);
+        with_host(&request, |signed| signed.push_names(&mut names));
+        let expires = expires_in.to_string();
+        let token = self.credentials.session_token();
+        let parameters = [
+            ("X-Amz-Algorithm", Some(ALGORITHM.as_bytes())),
+            ("X-Amz-Credential", Some(&*credential)),
+            ("X-Amz-Date", Some(timestamp.as_str().as_bytes())),
+            ("X-Amz-Expires", Some(expires.as_bytes())),
+            ("X-Amz-SignedHeaders", Some(&*names)),
+            ("X-Amz-Security-Token", token.map(str::as_bytes)),
+        ];
+        for (number, (name, value)) in
+            parameters.iter().filter_map(|(name, value)| Some((name, (*value)?))).enumerate()
+        {
+            if number > 0 {
+                out.push(b'&');
+            }
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            push_component(&mut out, value);
+        }
+        Ok(text(out))
+    }
+}
+
+fn with_host(request: &Request<'_>, hand_over: impl FnOnce(&SignedHeaders<'_>)) {
+    let host = request.header("host").is_none().then(|| request.url.host_header());
+    let own: Option<Header<'_>> = host.as_ref().map(|host| (&b"host"[..], host.as_bytes()));
+    let all = request.headers.iter().copied().chain(own);
+    hand_over(&SignedHeaders::all_but_the_unsigned(all));
+}

@@ -1,0 +1,326 @@
+//! Signing: string to sign, signature, `Authorization` header.
+
+use super::canonical::{self, Header, SignedHeaders, push_path, query_pairs};
+use super::key::{KeyOfTheDay, SigningKey, push_hex, sha256};
+use super::timestamp::Timestamp;
+use super::url::Url;
+use super::{ALGORITHM, Credentials, InvalidArgument, TERMINATOR};
+
+/// How a service wants its requests signed.
+#[derive(Debug, Clone)]
+pub struct SignerOptions {
+    /// The region of the credential scope.
+    pub region: String,
+    /// The service of the credential scope.
+    pub service: String,
+    /// Remove dot segments and doubled slashes from the path before signing.
+    pub normalize_path: bool,
+    /// Percent-encode the path's percent signs once more.
+    pub double_encode: bool,
+    /// Send and sign `X-Amz-Content-SHA256`.
+    pub content_sha256_header: bool,
+}
+
+/// What is signed of a body.
+#[derive(Debug, Clone, Copy)]
+pub enum Payload<'a> {
+    /// The body itself, to be hashed.
+    Body(&'a [u8]),
+    /// Its hexadecimal SHA-256, or one of the fixed words, such as `UNSIGNED-PAYLOAD`.
+    Hash(&'a str),
+}
+
+/// A signature and what goes with it on the wire.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// The value of `X-Amz-Date`.
+    pub date: String,
+    /// The value of `X-Amz-Content-SHA256`, if the signer sends it.
+    pub content_sha256: Option<String>,
+    /// The value of `Authorization`.
+    pub authorization: String,
+}
+
+/// A request as the signer is given it.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: Url<'a>,
+    pub(crate) headers: &'a [Header<'a>],
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn check(
+        method: &'a str,
+        url: &'a str,
+        headers: &'a [Header<'a>],
+    ) -> Result<Self, InvalidArgument> {
+        if method.is_empty() || !method.bytes().all(is_token) {
+            let problem = "it is not an HTTP method";
+            return Err(InvalidArgument::new("method", problem, "a token such as POST"));
+        }
+        let url = Url::parse(url)?;
+        for (number, (name, value)) in headers.iter().enumerate() {
+            check_header(number, name, value)?;
+        }
+        Ok(Self { method, url, headers })
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let is = |header: &&Header<'a>| header.0.eq_ignore_ascii_case(name.as_bytes());
+        self.headers.iter().find(is).map(|header| header.1)
+    }
+}
+
+/// Headers that a signer sets itself; given from outside they would stand in the request twice.
+const SET_BY_THE_SIGNER: [&str; 3] = ["authorization", "x-amz-date", "x-amz-security-token"];
+
+fn check_header(number: usize, name: &[u8], value: &[u8]) -> Result<(), InvalidArgument> {
+    let refuse = |problem: String, allowed| Err(InvalidArgument::new("headers", problem, allowed));
+    if name.is_empty() || !name.iter().copied().all(is_token) {
+        let problem = format!("header {number} has a name that is not a token");
+        return refuse(problem, "letters, digits and !#$%&'*+-.^_`|~");
+    }
+    let name = String::from_utf8_lossy(name);
+    if SET_BY_THE_SIGNER.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        let problem = format!("header {number} ({name}) is one that the signer sets itself");
+        return refuse(problem, "every header but Authorization, X-Amz-Date, X-Amz-Security-Token");
+    }
+    let mut rest = value;
+    while let Some(end) = memchr::memchr2(b'\r', b'\n', rest) {
+        let after = &rest[end + 1..];
+        let folds = match after {
+            [b' ' | b'\t', ..] => true,
+            [b'\n', ..] => rest[end] == b'\r',
+            _ => false,
+        };
+        if !folds {
+            let problem = format!("header {number} ({name}) has a line end in its value");
+            return refuse(problem, "text whose line ends are followed by a space or a tab");
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Signs requests with one set of credentials for one region and service.
+pub struct Signer {
+    pub(crate) credentials: Credentials,
+    pub(crate) options: SignerOptions,
+    key: KeyOfTheDay,
+}
+
+impl Signer {
+    /// A signer. Its signing key is derived at the first use of a day.
+    pub fn new(credentials: Credentials, options: SignerOptions) -> Self {
+        Self { credentials, options, key: KeyOfTheDay::default() }
+    }
+
+    /// The credentials it signs with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Signs a request; `at` is in seconds since 1970.
+    pub fn sign(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        at: i64,
+    ) -> Result<Signature, InvalidArgument> {
+        let timestamp = Timestamp::from_epoch(at)?;
+        let request = Request::check(method, url, headers)?;
+        let mut canonical = Vec::with_capacity(1024);
+        let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
+            self.push_canonical(&mut canonical, &request, signed, hash);
+        });
+        let signature = self.signature(timestamp, &canonical);
+        let mut authorization = Vec::with_capacity(256);
+        for part in [
+            ALGORITHM,
+            " Credential=",
+            &self.credentials.access_key_id,
+            "/",
+            timestamp.date_str(),
+            "/",
+            &self.options.region,
+            "/",
+            &self.options.service,
+            "/",
+            TERMINATOR,
+            ", SignedHeaders=",
+        ] {
+            authorization.extend_from_slice(part.as_bytes());
+        }
+        authorization.extend_from_slice(signed_names(&canonical));
+        authorization.extend_from_slice(b", Signature=");
+        push_hex(&mut authorization, &signature);
+        Ok(Signature {
+            date: timestamp.as_str().to_owned(),
+            content_sha256,
+            authorization: text(authorization),
+        })
+    }
+
+    /// The canonical request that `sign` would hash.
+    pub fn canonical_request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        at: i64,
+    ) -> Result<String, InvalidArgument> {
+        let timestamp = Timestamp::from_epoch(at)?;
+        let request = Request::check(method, url, headers)?;
+        let mut canonical = Vec::with_capacity(1024);
+        self.with_headers(&request, timestamp, payload, |signed, hash| {
+            self.push_canonical(&mut canonical, &request, signed, hash);
+        });
+        Ok(text(canonical))
+    }
+
+    /// The string that `sign` would sign.
+    pub fn string_to_sign(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        at: i64,
+    ) -> Result<String, InvalidArgument> {
+        let canonical = self.canonical_request(method, url, headers, payload, at)?;
+        let mut string_to_sign = Vec::with_capacity(160);
+        let timestamp = Timestamp::from_epoch(at)?;
+        self.push_string_to_sign(&mut string_to_sign, timestamp, canonical.as_bytes());
+        Ok(text(string_to_sign))
+    }
+
+    /// Hands over the headers as they are signed; returns the content hash if it is sent.
+    fn with_headers(
+        &self,
+        request: &Request<'_>,
+        timestamp: Timestamp,
+        payload: Payload<'_>,
+        hand_over: impl FnOnce(&SignedHeaders<'_>, &[u8]),
+    ) -> Option<String> {
+        let given_hash = request.header("x-amz-content-sha256");
+        let mut hash_buffer = Vec::new();
+        let hash = match (given_hash, payload) {
+            (Some(hash), _) => hash,
+            (None, Payload::Hash(hash)) => hash.as_bytes(),
+            (None, Payload::Body(body)) => {
+                hash_buffer.reserve_exact(64);
+                push_hex(&mut hash_buffer, &sha256(body));
+                &hash_buffer
+            }
+        };
+        let sends_hash = self.options.content_sha256_header && given_hash.is_none();
+        let host = request.header("host").is_none().then(|| request.url.host_header());
+        let mut own: Vec<Header<'_>> = Vec::with_capacity(4);
+        if let Some(host) = &host {
+            own.push((b"host", host.as_bytes()));
+        }
+        own.push((b"x-amz-date", timestamp.as_str().as_bytes()));
+        if let Some(token) = self.credentials.session_token() {
+            own.push((b"x-amz-security-token", token.as_bytes()));
+        }
+        if sends_hash {
+            own.push((b"x-amz-content-sha256", hash));
+        }
+        let all = request.headers.iter().chain(&own).copied();
+        hand_over(&SignedHeaders::all_but_the_unsigned(all), hash);
+        sends_hash.then(|| text(hash.to_vec()))
+    }
+
+    pub(crate) fn push_canonical(
+        &self,
+        out: &mut Vec<u8>,
+        request: &Request<'_>,
+        headers: &SignedHeaders<'_>,
+        payload_hash: &[u8],
+    ) {
+        let (normalize, double) = (self.options.normalize_path, self.options.double_encode);
+        let method = request.method.to_ascii_uppercase();
+        canonical::push_request(
+            out,
+            method.as_bytes(),
+            |out| push_path(out, request.url.path.as_bytes(), normalize, double),
+            query_pairs(request.url.query.unwrap_or_default().as_bytes()),
+            headers,
+            payload_hash,
+        );
+    }
+
+    pub(crate) fn push_string_to_sign(
+        &self,
+        out: &mut Vec<u8>,
+        timestamp: Timestamp,
+        canonical: &[u8],
+    ) {
+        push_string_to_sign(
+            out,
+            timestamp,
+            &self.options.region,
+            &self.options.service,
+            &sha256(canonical),
+        );
+    }
+
+    pub(crate) fn signature(&self, timestamp: Timestamp, canonical: &[u8]) -> [u8; 32] {
+        let mut string_to_sign = Vec::with_capacity(192);
+        self.push_string_to_sign(&mut string_to_sign, timestamp, canonical);
+        self.key_of(timestamp).sign(&string_to_sign)
+    }
+
+    pub(crate) fn key_of(&self, timestamp: Timestamp) -> SigningKey {
+        let (secret, options) = (&self.credentials.secret_access_key, &self.options);
+        self.key.get(timestamp.date(), || {
+            SigningKey::derive(secret, &timestamp.date(), &options.region, &options.service)
+        })
+    }
+}
+
+/// Appends algorithm, time, credential scope and the canonical request's hash, a line each.
+pub(crate) fn push_string_to_sign(
+    out: &mut Vec<u8>,
+    timestamp: Timestamp,
+    region: &str,
+    service: &str,
+    canonical_hash: &[u8],
+) {
+    let parts = [ALGORITHM, "\n", timestamp.as_str(), "\n"];
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+    push_scope(out, timestamp, region, service);
+    out.push(b'\n');
+    push_hex(out, canonical_hash);
+}
+
+/// Appends the credential scope.
+pub(crate) fn push_scope(out: &mut Vec<u8>, timestamp: Timestamp, region: &str, service: &str) {
+    for part in [timestamp.date_str(), "/", region, "/", service, "/", TERMINATOR] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// The signed headers' names: the canonical request's line before its last.
+pub(crate) fn signed_names(canonical: &[u8]) -> &[u8] {
+    let end = memchr::memrchr(b'\n', canonical).unwrap_or(0);
+    let start = memchr::memrchr(b'\n', &canonical[..end]).map_or(0, |before| before + 1);
+    &canonical[start..end]
+}
+
+/// The text of bytes that were made from text.
+pub(crate) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

@@ -1,0 +1,103 @@
+//! Taking a URL, or a request target, apart without changing a byte of it.
+
+use super::InvalidArgument;
+
+/// The parts of a URL that are signed, as they stand in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Url<'a> {
+    /// Everything up to the path: scheme and authority.
+    pub(crate) origin: &'a str,
+    /// The host as the `Host` header has it, before lower-casing: name and port.
+    pub(crate) host: &'a str,
+    /// The port, unless it is the scheme's own.
+    pub(crate) port: Option<u16>,
+    /// The path; empty where the URL has none.
+    pub(crate) path: &'a str,
+    /// The query without its question mark.
+    pub(crate) query: Option<&'a str>,
+}
+
+const ALLOWED: &str = "an absolute http or https URL";
+
+impl<'a> Url<'a> {
+    /// Takes an absolute URL apart. A fragment is dropped: it is never sent.
+    pub(crate) fn parse(url: &'a str) -> Result<Self, InvalidArgument> {
+        let refuse = |problem: &str| InvalidArgument::new("url", problem, ALLOWED);
+        if url.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
+            return Err(refuse("it holds a control character"));
+        }
+        let url = url.split_once('#').map_or(url, |(before, _)| before);
+        let (default_port, rest) = scheme(url).ok_or_else(|| refuse("it has no http scheme"))?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+        let (host, port) = match address.rfind(':') {
+            Some(colon) if !address[colon..].contains(']') => {
+                (&address[..colon], &address[colon + 1..])
+            }
+            _ => (address, ""),
+        };
+        if host.is_empty() || host == "[]" {
+            return Err(refuse("it has no host"));
+        }
+        let port = match port {
+            "" => None,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse::<u16>().map_err(|_| refuse("its port is over 65535"))?)
+            }
+            _ => return Err(refuse("its port is not a number")),
+        };
+        let (path, query) = split_query(target);
+        Ok(Self {
+            origin: &url[..url.len() - target.len()],
+            host,
+            port: port.filter(|port| *port != default_port),
+            path,
+            query,
+        })
+    }
+
+    /// The value of the `Host` header: lower case, the port only if it is not the scheme's own.
+    pub(crate) fn host_header(&self) -> String {
+        let mut host = self.host.to_lowercase();
+        if let Some(port) = self.port {
+            host.push(':');
+            host.push_str(&port.to_string());
+        }
+        host
+    }
+}
+
+fn scheme(url: &str) -> Option<(u16, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    if scheme.eq_ignore_ascii_case("https") {
+        Some((443, rest))
+    } else if scheme.eq_ignore_ascii_case("http") {
+        Some((80, rest))
+    } else {
+        None
+    }
+}
+
+fn split_query(target: &str) -> (&str, Option<&str>) {
+    match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    }
+}
+
+/// Takes a request target apart, as a server sees it: `/path?query`, or a whole URL.
+pub(crate) fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = target;
+    if !rest.starts_with(b"/")
+        && let Some(slashes) = memchr::memmem::find(rest, b"://")
+    {
+        let after = &rest[slashes + 3..];
+        let path = memchr::memchr2(b'/', b'?', after).unwrap_or(after.len());
+        rest = &after[path..];
+    }
+    match memchr::memchr(b'?', rest) {
+        Some(mark) => (&rest[..mark], &rest[mark + 1..]),
+        None => (rest, b""),
+    }
+}
