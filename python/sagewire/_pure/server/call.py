@@ -1,0 +1,114 @@
+"""A call that waits for a Python handler. Twin: the Call of rust/net/src/server/call.rs.
+
+A connection's thread makes it and waits; a worker's thread takes it and answers, either at once
+(`answer`) or in parts (`begin`, `send`, `finish` or `abort`). Either side may be gone: the caller,
+because it hung up or the time was over; the worker, because its handler never returns.
+"""
+
+import contextlib
+import queue
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Pairs = list[tuple[str, str]]
+
+# How many parts a handler may be ahead of its caller.
+PARTS_AHEAD = 4
+
+
+class Answer:
+    """What the container said: status, headers, and its body, whole or in parts."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: "Pairs", body: "bytes | None") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class Call:
+    """One request on its way to a handler."""
+
+    __slots__ = (
+        "_answer",
+        "_answered",
+        "_gone",
+        "_parts",
+        "body",
+        "endpoint_name",
+        "headers",
+        "operation",
+    )
+
+    def __init__(self, endpoint_name: str, operation: str, headers: "Pairs", body: bytes) -> None:
+        self.endpoint_name = endpoint_name
+        self.operation = operation
+        self.headers = headers
+        self.body = body
+        self._answer: Answer | None = None
+        self._answered = threading.Event()
+        self._gone = False
+        self._parts: queue.Queue[bytes | Literal[True] | None] = queue.Queue(PARTS_AHEAD)
+
+    # The worker's side
+
+    def answer(self, status: int, headers: "Pairs", body: bytes) -> None:
+        """Give the whole answer."""
+        self._answer = Answer(status, headers, body)
+        self._answered.set()
+
+    def begin(self, status: int, headers: "Pairs") -> None:
+        """Give the head of an answer whose parts follow."""
+        self._answer = Answer(status, headers, None)
+        self._answered.set()
+
+    def send(self, part: bytes) -> bool:
+        """Give one part, once there is room for it; False when nobody wants it any more."""
+        self._put(part)
+        return not self._gone
+
+    def finish(self) -> None:
+        """Say that all parts were given."""
+        self._put(True)
+
+    def abort(self) -> None:
+        """Say that no more parts can be given: the caller must not take them for the whole."""
+        self._put(None)
+
+    def _put(self, part: "bytes | Literal[True] | None") -> None:
+        while not self._gone:
+            with contextlib.suppress(queue.Full):
+                self._parts.put(part, timeout=0.1)
+                return
+
+    # The connection's side
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._gone
+
+    def wait(self, seconds: float) -> "Answer | None":
+        """Return the answer's head, or None when there was none in time."""
+        self._answered.wait(seconds)
+        return self._answer
+
+    def part(self, seconds: float) -> "bytes | Literal[True] | None":
+        """Return the next part, True after the last one, or None when there will be no more."""
+        try:
+            return self._parts.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def leave(self) -> None:
+        """Stop waiting; what the worker still gives is dropped."""
+        self._gone = True
+        self._answered.set()
+        # A connection that waits for a part is woken, a worker that waits for room goes on.
+        while not self._parts.empty():
+            self._parts.get_nowait()
+        self._parts.put(None)

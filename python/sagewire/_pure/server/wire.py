@@ -1,0 +1,197 @@
+"""One accepted socket: heads and bodies in, answers out. RFC 9112. The native twin has hyper."""
+
+import socket
+import time
+
+from sagewire._pure.server.head import (
+    MAX_HEAD_BYTES,
+    TOKEN,
+    BadRequestError,
+    Head,
+    body_length,
+    end_of_head,
+    parsed,
+    request_line,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Pairs = list[tuple[str, str]]
+
+RECEIVE_BYTES = 65_536
+# How long a refused body is read for, so that the refusal reaches a caller that is still sending.
+LINGER_SECONDS = 2.0
+# How long a caller may take nothing of an answer.
+SEND_SECONDS = 60.0
+
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Payload Too Large",
+    424: "Failed Dependency",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+}
+
+
+class GoneError(Exception):
+    """The peer is gone, or too slow."""
+
+
+class BodyTooLargeError(Exception):
+    """The body is over the limit; part of it may still be on its way."""
+
+
+class Wire:
+    """One accepted connection."""
+
+    def __init__(self, sock: socket.socket, max_body_bytes: int) -> None:
+        self._sock = sock
+        self._max_body_bytes = max_body_bytes
+        self._buffer = bytearray()
+
+    # In
+
+    def read_head(self, seconds: float) -> "Head | None":
+        """Return the next head, or None when the peer ended the connection between two requests."""
+        deadline = time.monotonic() + seconds
+        while True:
+            while self._buffer.startswith((b"\r", b"\n")):
+                del self._buffer[:1]
+            end = end_of_head(self._buffer)
+            if end:
+                raw = bytes(self._buffer[:end])
+                del self._buffer[:end]
+                return parsed(raw)
+            if len(self._buffer) > MAX_HEAD_BYTES:
+                raise BadRequestError(431)
+            # Nonsense is answered as soon as it shows, not when its head is complete.
+            line, ended, _ = bytes(self._buffer).partition(b"\n")
+            if ended:
+                request_line(line.rstrip(b"\r"))
+            elif not TOKEN.issuperset(line.partition(b" ")[0]):
+                raise BadRequestError(400)
+            if not self._receive(deadline):
+                if self._buffer:
+                    raise GoneError
+                return None
+
+    def read_body(self, head: Head, seconds: float) -> bytes:
+        """Return the body; `seconds` is how long the peer may pause."""
+        length = body_length(head)
+        if length is not None and length > self._max_body_bytes:
+            raise BodyTooLargeError
+        if length != 0 and head.version == 11 and head.has_token("expect", "100-continue"):
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if length is not None:
+            return self._take(length, seconds)
+        return self._read_chunked(seconds)
+
+    def linger(self) -> None:
+        """Read and drop what still arrives, for a short while."""
+        deadline = time.monotonic() + LINGER_SECONDS
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+            while self._receive(deadline):
+                self._buffer.clear()
+        except (GoneError, OSError):
+            return
+
+    def _read_chunked(self, seconds: float) -> bytes:
+        body = bytearray()
+        while True:
+            digits = self._line(seconds).partition(b";")[0].strip(b" \t")
+            if not digits or not all(byte in b"0123456789abcdefABCDEF" for byte in digits):
+                raise GoneError
+            size = int(digits, 16)
+            if size == 0:
+                break
+            if len(body) + size > self._max_body_bytes:
+                raise BodyTooLargeError
+            body += self._take(size, seconds)
+            if self._take(2, seconds) != b"\r\n":
+                raise GoneError
+        while self._line(seconds):
+            pass
+        return bytes(body)
+
+    def _line(self, seconds: float) -> bytes:
+        deadline = time.monotonic() + seconds
+        while b"\r\n" not in self._buffer:
+            if len(self._buffer) > MAX_HEAD_BYTES or not self._receive(deadline):
+                raise GoneError
+        line, _, rest = self._buffer.partition(b"\r\n")
+        self._buffer = rest
+        return bytes(line)
+
+    def _take(self, size: int, seconds: float) -> bytes:
+        while len(self._buffer) < size:
+            if not self._receive(time.monotonic() + seconds):
+                raise GoneError
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _receive(self, deadline: float) -> bool:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise GoneError
+        try:
+            self._sock.settimeout(left)
+            data = self._sock.recv(RECEIVE_BYTES)
+        except OSError:
+            raise GoneError from None
+        self._buffer += data
+        return bool(data)
+
+    # Out
+
+    def write(self, head: "Head | None", status: int, headers: "Pairs", body: bytes) -> None:
+        """Send a whole answer."""
+        lines = _status_line(head, status)
+        lines += [*headers, ("content-length", str(len(body))), ("date", _date())]
+        self._send(_encoded(lines) + (b"" if head and head.method == "HEAD" else body))
+
+    def write_parts(
+        self, head: Head, status: int, headers: "Pairs", parts: "Iterator[bytes]"
+    ) -> None:
+        """Send an answer in parts, as they come: chunked, or until the end for HTTP/1.0."""
+        chunked = head.version == 11
+        lines = [*_status_line(head, status), *headers]
+        if chunked:
+            lines.append(("transfer-encoding", "chunked"))
+        self._send(_encoded([*lines, ("date", _date())]))
+        for part in parts:
+            if part:
+                self._send(b"%X\r\n%b\r\n" % (len(part), part) if chunked else part)
+        if chunked:
+            self._send(b"0\r\n\r\n")
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._sock.settimeout(SEND_SECONDS)
+            self._sock.sendall(data)
+        except OSError:
+            raise GoneError from None
+
+
+def _status_line(head: "Head | None", status: int) -> "Pairs":
+    version = "HTTP/1.0" if head is not None and head.version == 10 else "HTTP/1.1"
+    return [("", f"{version} {status} {REASONS.get(status, '<none>')}")]
+
+
+def _encoded(lines: "Pairs") -> bytes:
+    first, *headers = lines
+    text = first[1] + "\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
+    return text.encode("latin-1")
+
+
+def _date() -> str:
+    from email.utils import formatdate
+
+    return formatdate(usegmt=True)

@@ -1,0 +1,125 @@
+"""The threads that run Python handlers.
+
+They are ordinary Python threads, in both implementations: `threading.local` keeps its values from
+call to call, debuggers see them, and at the interpreter's end they stop as Python's threads do.
+There is always one more of them than there are busy ones, up to `MOST_THREADS`.
+"""
+
+import threading
+import time
+
+from sagewire.local.request import Request
+from sagewire.local.response import to_answer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from sagewire._pure.server import Call, Server
+
+# Calls beyond this many wait for a thread; the model's time-out runs meanwhile.
+MOST_THREADS = 64
+
+
+class Workers:
+    """Takes calls from a server and answers them with the endpoints' handlers."""
+
+    def __init__(
+        self, server: "Server", handlers: "Mapping[str, Callable[[Request], Any]]"
+    ) -> None:
+        self._server = server
+        self._handlers = handlers
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start one more thread, unless there are enough."""
+        with self._lock:
+            if len(self._threads) >= MOST_THREADS:
+                return
+            number = len(self._threads)
+            thread = threading.Thread(
+                target=self._run, name=f"sagewire-worker-{number}", daemon=True
+            )
+            self._threads.append(thread)
+        thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for threads that have nothing to do any more; leave those whose handler runs on."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        server = self._server
+        while (call := server.take()) is not None:
+            if server.waiting == 0:
+                self.start()
+            self._answer(call)
+            # Waiting for the next call must not keep this one's body alive.
+            del call
+
+    def _answer(self, call: "Call") -> None:
+        body: bytes | Iterator[bytes]
+        try:
+            handler = self._handlers[call.endpoint_name]
+            request = Request(call.endpoint_name, call.operation, call.headers, call.body)
+            status, headers, body = to_answer(handler(request))
+            if isinstance(body, bytes):
+                call.answer(status, headers, body)
+                return
+            # The first part decides whether there is an answer at all.
+            first = _part(body)
+        except BaseException as error:  # noqa: BLE001 - a handler must not end its thread
+            _log(call, error)
+            text = f"{type(error).__name__}: {error}"
+            headers = [("content-type", "text/plain; charset=utf-8")]
+            call.answer(500, headers, text.encode("utf-8", "replace"))
+            return
+        if status >= 300:
+            call.answer(status, headers, _joined(first, body))
+            return
+        call.begin(status, headers)
+        self._send(call, first, body)
+
+    @staticmethod
+    def _send(call: "Call", part: "bytes | None", rest: "Iterator[bytes]") -> None:
+        try:
+            while part is not None and call.send(part):
+                part = _part(rest)
+            if part is None:
+                call.finish()
+        except BaseException as error:  # noqa: BLE001 - as above
+            _log(call, error)
+            call.abort()
+        finally:
+            close = getattr(rest, "close", None)
+            if callable(close):
+                close()
+
+
+def _part(parts: "Iterator[bytes]") -> "bytes | None":
+    part = next(parts, None)
+    if part is None or isinstance(part, bytes):
+        return part
+    if isinstance(part, (bytearray, memoryview)):
+        return bytes(part)
+    raise TypeError(f"the handler's iterator gave {type(part).__name__}; allowed: bytes")
+
+
+def _joined(first: "bytes | None", rest: "Iterator[bytes]") -> bytes:
+    pieces = []
+    while first is not None:
+        pieces.append(first)
+        first = _part(rest)
+    return b"".join(pieces)
+
+
+def _log(call: "Call", error: BaseException) -> None:
+    import logging
+
+    logging.getLogger("sagewire.local").error(
+        "the handler of endpoint %s failed", call.endpoint_name, exc_info=error
+    )

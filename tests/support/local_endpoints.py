@@ -1,0 +1,47 @@
+"""Fixtures: clients of local endpoints, and containers to put behind them."""
+
+import pathlib
+import subprocess
+import sys
+
+import boto3
+import pytest
+from botocore.config import Config
+
+CONTAINER = pathlib.Path(__file__).parent / "model_container.py"
+
+
+@pytest.fixture
+def boto():
+    """Make boto3 clients for local endpoints, without retries, and close them at the end."""
+    made = []
+
+    def client(local, *, secret_access_key=None, token=None, **config):
+        settings = {"retries": {"max_attempts": 0}, "read_timeout": 20, **config}
+        made.append(
+            boto3.client(
+                "sagemaker-runtime",
+                region_name=local.region,
+                endpoint_url=local.url,
+                aws_access_key_id=local.credentials.access_key_id,
+                aws_secret_access_key=secret_access_key or local.credentials.secret_access_key,
+                aws_session_token=token or local.credentials.token,
+                config=Config(**settings),
+            )
+        )
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def container():
+    """Start a model's container in a process of its own; it has `.url` and `.kill()`."""
+    with subprocess.Popen(
+        [sys.executable, str(CONTAINER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield process
+        process.kill()

@@ -1,0 +1,112 @@
+"""A model's container in a process of its own: `python model_container.py` prints its port.
+
+What it does is said by the request's body, so that one container serves every test.
+"""
+
+import http.server
+import json
+import os
+import socket
+import sys
+import time
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    connections = 0
+
+    def setup(self):
+        super().setup()
+        type(self).connections += 1
+        self.connection_number = type(self).connections
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        what, _, rest = body.decode("latin-1").partition(" ")
+        getattr(self, f"do_{what}", self.do_describe)(rest, body)
+
+    def answer(self, status, body, headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_describe(self, rest, body):
+        seen = {
+            "path": self.path,
+            "headers": [[name.lower(), value] for name, value in self.headers.items()],
+            "length": len(body),
+            "connection": self.connection_number,
+        }
+        headers = [
+            ("Content-Type", "application/json"),
+            ("X-Amzn-SageMaker-Custom-Attributes", "from the container"),
+            ("X-Amzn-SageMaker-New-Session-Id", "s1; Expires=2030-01-01T00:00:00Z"),
+            ("X-Amzn-Invoked-Production-Variant", "a lie"),
+            ("Set-Cookie", "secret=1"),
+            ("X-Internal", "hidden"),
+        ]
+        self.answer(200, json.dumps(seen).encode(), headers)
+
+    def do_status(self, rest, body):
+        status, _, text = rest.partition(" ")
+        self.answer(int(status), text.encode())
+
+    def do_chunked(self, rest, body):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in rest.encode().split():
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def do_sleep(self, rest, body):
+        time.sleep(float(rest))
+        self.answer(200, b"late")
+
+    def do_size(self, rest, body):
+        self.answer(200, b"x" * int(rest))
+
+    def do_cut(self, rest, body):
+        self.send_response(200)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"half")
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def do_hangup(self, rest, body):
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def do_nonsense(self, rest, body):
+        self.wfile.write(b"nonsense\r\n\r\n")
+        self.close_connection = True
+
+    def do_die(self, rest, body):
+        os._exit(1)
+
+    def do_closing(self, rest, body):
+        # Says keep-alive, then closes: the next caller finds a stale connection.
+        self.answer(200, b"closing")
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+
+if __name__ == "__main__":
+    server = Server(("127.0.0.1", 0), Handler)
+    print(server.server_address[1], flush=True)
+    # The end of standard input ends the container, however its parent ends.
+    import threading
+
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
