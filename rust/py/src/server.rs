@@ -1,9 +1,267 @@
-//! The door of `server`.
+//! The door of `server`: a server, and the calls that it hands to Python's worker threads.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyList, PyString};
+use sagewire_core::headers::Operation;
+use sagewire_core::sigv4::Credentials;
+use sagewire_net::server::{self, ContainerAddress, Parts, Settings, Whole};
 
-/// Adds this capability's classes and functions to the extension module.
-#[allow(clippy::unnecessary_wraps, reason = "every door registers in the same way")]
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+/// Up to here a copy is cheaper than keeping the Python object alive on another thread.
+const COPY_UP_TO_BYTES: usize = 65_536;
+
+/// Adds this capability's classes to the extension module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyServer>()?;
+    module.add_class::<PyCall>()
+}
+
+/// A server that runs from its construction until `stop`.
+#[pyclass(name = "Server", frozen)]
+struct PyServer {
+    server: server::Server,
+}
+
+#[pymethods]
+impl PyServer {
+    #[new]
+    #[allow(clippy::too_many_arguments, reason = "the twin's signature")]
+    fn new(
+        py: Python<'_>,
+        endpoints: HashMap<String, Option<(String, u16, String)>>,
+        host: &str,
+        port: u16,
+        region: String,
+        access_key_id: String,
+        secret_access_key: String,
+        token: Option<String>,
+        expires_at: Option<i64>,
+        model_timeout: f64,
+        max_body_bytes: usize,
+    ) -> PyResult<Self> {
+        let address: IpAddr =
+            host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
+        let model_timeout = Duration::try_from_secs_f64(model_timeout)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let endpoints = endpoints
+            .into_iter()
+            .map(|(name, container)| {
+                let container =
+                    container.map(|(host, port, path)| ContainerAddress { host, port, path });
+                (name, container)
+            })
+            .collect();
+        let settings = Settings {
+            endpoints,
+            address,
+            port,
+            region,
+            credentials: Credentials { access_key_id, secret_access_key, token, expires_at },
+            model_timeout,
+            max_body_bytes,
+            clock: seconds_since_1970,
+            // The standard library seeds its hash maps from the system's randomness.
+            seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
+        };
+        let server = py.detach(|| server::Server::start(settings)).map_err(|error| {
+            // OSError picks its subclass by the number.
+            match error.raw_os_error() {
+                Some(number) => PyOSError::new_err((number, error.to_string())),
+                None => error.into(),
+            }
+        })?;
+        Ok(Self { server })
+    }
+
+    /// The port that the server listens on.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// How many workers wait in `take`.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.server.waiting()
+    }
+
+    /// Wait for a call that needs a handler; None once the server has stopped.
+    fn take(&self, py: Python<'_>) -> Option<PyCall> {
+        py.detach(|| self.server.take()).map(PyCall::new)
+    }
+
+    /// Refuse new connections at once, give calls in flight `grace` seconds, then end all.
+    fn stop(&self, py: Python<'_>, grace: f64) -> PyResult<()> {
+        let grace = Duration::try_from_secs_f64(grace)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        py.detach(|| self.server.stop(grace));
+        Ok(())
+    }
+}
+
+/// One request on its way to a handler.
+#[pyclass(name = "Call", frozen)]
+struct PyCall {
+    endpoint_name: String,
+    operation: Operation,
+    headers: HeaderMap,
+    body: Bytes,
+    answer: Mutex<AnswerState>,
+}
+
+/// How far a call has been answered.
+enum AnswerState {
+    Waiting(Whole),
+    InParts(Parts),
+    Answered,
+}
+
+impl PyCall {
+    fn new(call: server::Call) -> Self {
+        Self {
+            endpoint_name: call.endpoint_name,
+            operation: call.operation,
+            headers: call.headers,
+            body: call.body,
+            answer: Mutex::new(AnswerState::Waiting(call.whole)),
+        }
+    }
+
+    fn step(&self, next: impl FnOnce(AnswerState) -> AnswerState) {
+        let mut state = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = std::mem::replace(&mut *state, AnswerState::Answered);
+        *state = next(now);
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        match &*self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            AnswerState::InParts(parts) => Some(parts.clone()),
+            AnswerState::Waiting(_) | AnswerState::Answered => None,
+        }
+    }
+}
+
+#[pymethods]
+impl PyCall {
+    #[getter]
+    fn endpoint_name(&self) -> &str {
+        &self.endpoint_name
+    }
+
+    #[getter]
+    fn operation<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, self.operation.name())
+    }
+
+    /// Names in lower case, values as the bytes on the wire read as Latin-1.
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for (name, value) in &self.headers {
+            list.append((name.as_str(), latin1(value)))?;
+        }
+        Ok(list)
+    }
+
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.body)
+    }
+
+    /// Whether nobody waits for the answer any more.
+    #[getter]
+    fn gone(&self) -> bool {
+        match &*self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            AnswerState::Waiting(whole) => whole.is_gone(),
+            AnswerState::InParts(parts) => parts.is_gone(),
+            AnswerState::Answered => true,
+        }
+    }
+
+    /// Give the whole answer.
+    fn answer(
+        &self,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: PyBackedBytes,
+    ) -> PyResult<()> {
+        let headers = header_map(headers)?;
+        let body = if body.len() <= COPY_UP_TO_BYTES {
+            Bytes::copy_from_slice(&body)
+        } else {
+            Bytes::from_owner(body)
+        };
+        self.step(|state| {
+            if let AnswerState::Waiting(whole) = state {
+                whole.answer(status, headers, body);
+            }
+            AnswerState::Answered
+        });
+        Ok(())
+    }
+
+    /// Give the head of an answer whose parts follow.
+    fn begin(&self, status: u16, headers: Vec<(String, String)>) -> PyResult<()> {
+        let headers = header_map(headers)?;
+        self.step(|state| match state {
+            AnswerState::Waiting(whole) => AnswerState::InParts(whole.begin(status, headers)),
+            AnswerState::InParts(_) | AnswerState::Answered => AnswerState::Answered,
+        });
+        Ok(())
+    }
+
+    /// Give one part, once there is room for it; False when nobody wants it any more.
+    fn send(&self, py: Python<'_>, part: &Bound<'_, PyBytes>) -> bool {
+        let Some(parts) = self.parts() else { return false };
+        let part = Bytes::copy_from_slice(part.as_bytes());
+        py.detach(|| parts.send(part))
+    }
+
+    /// Say that all parts were given.
+    fn finish(&self, py: Python<'_>) {
+        if let Some(parts) = self.parts() {
+            py.detach(|| parts.finish());
+        }
+        self.step(|_done| AnswerState::Answered);
+    }
+
+    /// Say that no more parts can be given: the caller must not take them for the whole.
+    fn abort(&self) {
+        self.step(|_dropped| AnswerState::Answered);
+    }
+}
+
+fn seconds_since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn latin1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
+}
+
+fn header_map(pairs: Vec<(String, String)>) -> PyResult<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let value: Option<Vec<u8>> =
+            value.chars().map(|character| u8::try_from(character).ok()).collect();
+        let header = value.and_then(|value| {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, HeaderValue::from_bytes(&value).ok()?))
+        });
+        let Some((name, value)) = header else {
+            return Err(PyValueError::new_err(format!("the header {name} cannot be sent")));
+        };
+        headers.append(name, value);
+    }
+    Ok(headers)
 }

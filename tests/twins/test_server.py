@@ -1,0 +1,195 @@
+"""The twins of `server` give the same bytes, but for date and request id."""
+
+import inspect
+import socket
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sagewire._pure import server as pure
+from sagewire.local.response import Response
+from sagewire.local.workers import Workers
+from sagewire.sigv4 import Credentials
+from tests.support.raw_http import connect, receive_all, signed, without_variables
+
+native = pytest.importorskip("sagewire._native.server", reason="needs the extension module")
+
+LIMIT = 1000
+
+
+def failing(request):
+    raise ValueError('bad "row"\n\x01\xe9')
+
+
+def breaking(request):
+    yield b"half"
+    raise ValueError("bad row")
+
+
+HANDLERS = {
+    "echo": lambda request: Response(
+        request.body,
+        content_type=request.content_type,
+        custom_attributes=request.custom_attributes,
+    ),
+    "parts": lambda request: iter([b"one", b"", b"two" * 10]),
+    "failing": failing,
+    "breaking": breaking,
+    "wrong": lambda request: 5,
+    "refusing": lambda request: Response(b'{"a": "\xff"}', status=418),
+    "long": lambda request: b"x" * (LIMIT + 1),
+    "headers": lambda request: Response(
+        b"",
+        content_type="a/b",
+        headers=[("Content-Type", "c/d"), ("X-Amzn-SageMaker-New-Session-Id", "\xe9"), ("A", "b")],
+    ),
+    "seen": lambda request: repr((request.headers, request.body, request.operation)),
+}
+# Nothing listens on the discard port.
+ADDRESSES = {**dict.fromkeys(HANDLERS), "dead": ("127.0.0.1", 9, "/invocations")}
+
+
+class Twin:
+    """What the support code needs to know of a local endpoint, over one twin's server."""
+
+    region = "us-east-1"
+    credentials = Credentials("AKID", "SECRET")
+
+    def __init__(self, module):
+        self.server = module.Server(
+            ADDRESSES, "127.0.0.1", 0, self.region, "AKID", "SECRET", None, None, 5.0, LIMIT
+        )
+        self.url = f"http://127.0.0.1:{self.server.port}"
+        Workers(self.server, HANDLERS).start()
+
+
+@pytest.fixture(scope="module")
+def twins():
+    both = Twin(native), Twin(pure)
+    yield both
+    for twin in both:
+        twin.server.stop(0.1)
+
+
+def same(twins, make):
+    """Send what `make` makes for each twin; return the answer, which must be the same."""
+    answers = []
+    for twin in twins:
+        with connect(twin) as sock:
+            sock.sendall(make(twin))
+            sock.shutdown(socket.SHUT_WR)
+            answers.append(without_variables(receive_all(sock)))
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+@pytest.mark.parametrize("name", [*ADDRESSES, "unknown", "%22%0a%01%ff%C3%A9", ""])
+def test_every_kind_of_answer(twins, name):
+    headers = {
+        "Content-Type": "text/csv",
+        "X-Amzn-SageMaker-Custom-Attributes": "a; b",
+        "Cookie": "c",
+    }
+    for body in (b"", b"hello"):
+        answer = same(twins, lambda twin, body=body: signed(twin, name, body, headers))
+        assert answer.startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"", b""),
+        (b"POST ", b"GET "),
+        (b"POST ", b"HEAD "),
+        (b"POST ", b"post "),
+        (b"HTTP/1.1", b"HTTP/1.0"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: close\r\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: x, Close\r\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nExpect: 100-continue\r\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\nOnly: LF\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nAccept:a\r\nX: y\r\nACCEPT: \t b \t\r\n"),
+        (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nAccept: caf\xe9\r\n"),
+        (b"POST ", b"\r\n\r\nPOST "),
+        (b"/invocations", b"/async-invocations"),
+        (b"/invocations", b"/invocations-response-stream"),
+        (b"/invocations", b"/invocations/"),
+        (b"/invocations", b"/invocations?a=b"),
+        (b"/invocations", b"/invocations#fragment"),
+        (b"POST /", b"POST //"),
+        (b"POST /endpoints", b"POST http://host/endpoints"),
+        (b"POST /endpoints/seen/invocations", b"OPTIONS *"),
+        (b"Content-Length: 5", b"Content-Length: 5\r\nContent-Length: 5"),
+        (b"Content-Length: 5", b"Content-Length: 1001"),
+        (b"Content-Length: 5", b"Content-Length: 99999999999"),
+        (b"Content-Length: 5", b"Transfer-Encoding: chunked\r\nX: y"),
+        (b"Content-Length: 5", b"X-Amzn-SageMaker-Target-Variant: \xe9"),
+        (b"Signature=", b"Signature=0"),
+        (b"Authorization", b"Authorisation"),
+        (b"AKID", b"AKIE"),
+        (b"X-Amz-Date: 2", b"X-Amz-Date: 1"),
+    ],
+)
+def test_variations_of_a_request(twins, old, new):
+    same(twins, lambda twin: signed(twin, "seen", b"hello").replace(old, new, 1))
+
+
+def test_limits(twins):
+    for size in (LIMIT, LIMIT + 1, LIMIT * 100):
+        same(twins, lambda twin, size=size: signed(twin, "echo", b"x" * size))
+    for value in ("x" * 1024, "x" * 1025, "a\tb", "caf\xe9"):
+        headers = {"X-Amzn-SageMaker-Custom-Attributes": value}
+        same(twins, lambda twin, headers=headers: signed(twin, "echo", b"", headers))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"POST / HTTP/1.1\r\n folded: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nA: \x01\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab",
+    ],
+)
+def test_nonsense(twins, data):
+    same(twins, lambda twin: data)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.text('abc%20\xe9"\\', max_size=8),
+    value=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+    body=st.binary(max_size=50),
+)
+@example(name="seen", value="a  b ", body=b"")
+def test_any_request(twins, name, value, body):
+    from urllib.parse import quote
+
+    headers = {"Accept": value, "X-Other": value}
+    same(twins, lambda twin: signed(twin, quote(name), body, headers))
+
+
+def test_same_names_and_signatures():
+    assert native.__all__ == pure.__all__
+    for name in native.__all__:
+        ours, other = getattr(native, name), getattr(pure, name)
+        public = {key for key in dir(ours) if not key.startswith("_")}
+        assert public - set(dir(other)) - set(getattr(other, "__slots__", ())) <= {"port"}
+        for key in public:
+            function = getattr(ours, key)
+            if callable(function) and callable(getattr(other, key, None)):
+                names = list(inspect.signature(function).parameters)
+                assert names == list(inspect.signature(getattr(other, key)).parameters)
+    assert list(inspect.signature(native.Server).parameters) == list(
+        inspect.signature(pure.Server).parameters
+    )
