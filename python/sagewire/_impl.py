@@ -23,7 +23,7 @@ def _choose() -> "Literal['native', 'pure']":
     if os.environ.get("SAGEWIRE_PURE", "") not in ("", "0"):
         return "pure"
     try:
-        import sagewire._native._ext
+        import sagewire._native._ext  # noqa: F401 - whether it loads is the question
     except ModuleNotFoundError as missing:
         if missing.name != "sagewire._native._ext":
             raise

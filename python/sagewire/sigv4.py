@@ -39,7 +39,7 @@ __all__ = [
 class _Frozen:
     """A small value: its slots are set once, by its constructor."""
 
-    __slots__ = ()
+    __slots__: "tuple[str, ...]" = ()
 
     def __setattr__(self, name: str, value: object) -> "NoReturn":
         raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
@@ -50,7 +50,7 @@ class _Frozen:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._values() == other._values()  # type: ignore[attr-defined]
+        return self._values() == other._values()
 
     def __hash__(self) -> int:
         return hash((type(self), self._values()))
@@ -118,8 +118,8 @@ class Signer:
 
     The signing key is derived once a day and kept. A signer may be shared by threads.
 
-    Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a region, service
-    or access key id that cannot stand in a credential scope.
+    Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a region,
+    service or access key id that cannot stand in a credential scope.
     """
 
     __slots__ = ("_credentials", "_region", "_service", "_twin")
@@ -174,8 +174,8 @@ class Signer:
     ) -> "list[tuple[str, str]]":
         """Return the headers to add to a request, in the order of the wire.
 
-        `url` is absolute, as it will be sent. `headers` is a mapping or an iterable of pairs; all of
-        them are signed but those that may change on the way (`User-Agent`, `Connection` and the
+        `url` is absolute, as it will be sent. `headers` is a mapping or an iterable of pairs; all
+        of them are signed but those that may change on the way (`User-Agent`, `Connection` and the
         like, see docs/signing.md), and `Host`, taken from the URL unless it is given. `body` is
         bytes-like, or a `str` with the hexadecimal SHA-256 of a body that is hashed already, or one
         of the fixed words, such as `UNSIGNED-PAYLOAD`. `at` is an aware `datetime`, now if absent.
@@ -189,8 +189,8 @@ class Signer:
         X-Amz-Date 20260102T030405Z
         Authorization AWS4-HMAC-SHA256 Credential=AKID/20260102/us-east-1/sagemaker/aws4_request,
 
-        Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a method, URL
-        or header that cannot be sent, and for a header that the signer sets itself.
+        Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a method,
+        URL or header that cannot be sent, and for a header that the signer sets itself.
         """
         pairs, payload, second = _pairs(headers), _payload(body), _now_or(at)
         try:
@@ -287,7 +287,7 @@ class EventSigner:
     ) -> bytes:
         """Return the next message: `:date`, `:chunk-signature` and `payload`, framed.
 
-        `payload` is the message that is signed, at most 25,165,824 bytes; empty at the stream's end.
+        `payload` is the message that is signed, at most 25,165,824 bytes; empty at the end.
         """
         if isinstance(payload, str):
             raise TypeError("payload must be bytes-like, not str")
@@ -455,9 +455,10 @@ class Verifier:
 
 
 def _pairs(headers: "Headers") -> "list[tuple[str, str]]":
-    items = getattr(headers, "items", None)
+    items: Any = getattr(headers, "items", None)
+    pairs: Any = headers if items is None else items()
     try:
-        return [(name, value) for name, value in (headers if items is None else items())]
+        return [(name, value) for name, value in pairs]
     except (TypeError, ValueError):
         raise TypeError(
             "headers must be a mapping or an iterable of (name, value) pairs, "
@@ -475,9 +476,10 @@ def _explain_types(method: object, url: object, pairs: "list[tuple[str, str]]") 
 
 
 def _octet_pairs(headers: "AnyHeaders") -> "list[tuple[bytes, bytes]]":
-    items = getattr(headers, "items", None)
+    items: Any = getattr(headers, "items", None)
+    given: Any = headers if items is None else items()
     try:
-        pairs = [(name, value) for name, value in (headers if items is None else items())]
+        pairs = [(name, value) for name, value in given]
     except (TypeError, ValueError):
         raise TypeError(
             "headers must be a mapping or an iterable of (name, value) pairs, "

@@ -1,1 +1,1 @@
-"""The native twin of `eventstream`: rust/py/src/eventstream.rs. Its pure twin: _pure/eventstream/."""
+"""Event streams, native: rust/py/src/eventstream.rs. Its pure twin: _pure/eventstream/."""

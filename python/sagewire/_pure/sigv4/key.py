@@ -17,8 +17,8 @@ def derive(secret: str, date: str, region: str, service: str) -> bytes:
 class KeyOfTheDay:
     """Remembers the key of the day that was last asked for.
 
-    Region, service and secret are the owner's and never change in its life. The pair of date and key
-    is replaced as one, so that threads on two sides of midnight each get their own.
+    Region, service and secret are the owner's and never change in its life. The pair of date and
+    key is replaced as one, so that threads on two sides of midnight each get their own.
     """
 
     __slots__ = ("_kept",)

@@ -2,7 +2,7 @@
 
 import hmac
 
-from sagewire._pure.sigv4 import presign, timestamp
+from sagewire._pure.sigv4 import timestamp
 from sagewire._pure.sigv4.canonical import (
     canonical_path,
     canonical_query,
@@ -14,6 +14,7 @@ from sagewire._pure.sigv4.canonical import (
 from sagewire._pure.sigv4.error import invalid_argument
 from sagewire._pure.sigv4.event import EventSigner
 from sagewire._pure.sigv4.key import TERMINATOR, KeyOfTheDay, sha256_hex
+from sagewire._pure.sigv4.presign import Presigned, check_expiry, unsigned_url
 from sagewire._pure.sigv4.url import Url
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -244,18 +245,18 @@ class Signer:
         body: "bytes | str",
         expires_in: int,
         at: int,
-    ) -> "presign.Presigned":
+    ) -> Presigned:
         stamp = timestamp.from_epoch(at)
         credential = f"{self._access_key_id}/{self.scope(stamp)}"
-        presign.check_expiry(expires_in)
-        presigned_url = presign.unsigned_url(
+        check_expiry(expires_in)
+        presigned_url = unsigned_url(
             Request(method, url, headers, body), stamp, credential, expires_in, self._token
         )
         request = Request(method, presigned_url, headers, body)
         given_hash = request.header(b"x-amz-content-sha256")
         payload_hash = request.payload_hash if given_hash is None else given_hash
         canonical = self.canonical(request, request.with_host(), payload_hash)
-        return presign.Presigned(presigned_url, stamp, canonical)
+        return Presigned(presigned_url, stamp, canonical)
 
 
 def string_to_sign(stamp: str, scope: str, canonical: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Is a request's signature that of this request, key and time? Twin: rust/core/src/sigv4/verify.rs."""
+"""Is a signature that of this request, key and time? Twin: rust/core/src/sigv4/verify.rs."""
 
 import hmac
 
@@ -204,9 +204,8 @@ class Verifier:
     def _key_of(self, claim: Claim, secret: str) -> bytes:
         date = claim.stamp[:8]
         kept = self._keys.get(claim.access_key_id)
-        if kept is not None and kept[0] == date:
-            if hmac.compare_digest(kept[1].encode(), secret.encode()):
-                return kept[2]
+        if kept is not None and kept[0] == date and _is_same(kept[1], secret):
+            return kept[2]
         key = derive(secret, date, self._region, self._service)
         if len(self._keys) >= _MAX_CACHED_KEYS:
             self._keys.clear()
@@ -256,6 +255,10 @@ def check_signed_headers(claim: Claim, headers: "Headers") -> None:
             raise invalid(f"The signed header '{name}' is not in the request.")
         if times > 1 and name == "host":
             raise incomplete("The host header is repeated.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _stamp(seconds: int) -> str:

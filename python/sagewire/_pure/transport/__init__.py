@@ -1,1 +1,16 @@
-"""The pure twin of `transport`. Its native twin: _native/transport.py."""
+"""The transport, pure: a pool of connections to one origin, over the standard library's client.
+
+    deadline.py  how long a wait may last, and which limit ended it
+    connect.py   a TCP connection to one of the host's addresses
+    tls.py       TLS over it
+    pool.py      idle connections, most recently used first
+    exchange.py  a request out, a response in, its body as it is asked for
+
+Its native twin is _native/transport.py over rust/net/src/transport, file by file.
+"""
+
+from sagewire._pure.transport.exchange import Connection, Response
+from sagewire._pure.transport.pool import Pool
+from sagewire._pure.transport.tls import TlsSettings
+
+__all__ = ["Connection", "Pool", "Response", "TlsSettings"]

@@ -1,0 +1,134 @@
+"""Idle connections to one origin. Twin: rust/net/src/transport/pool.rs."""
+
+import os
+import select
+import threading
+
+from sagewire._pure.transport.connect import connect
+from sagewire._pure.transport.deadline import Countdown, Deadline
+from sagewire._pure.transport.exchange import Connection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from sagewire._pure.transport.tls import TlsSettings
+
+
+class Pool:
+    """Connections to one origin, shared by threads.
+
+    The most recently used idle connection is taken first. A pool never waits: where none is idle,
+    it connects. Of those that come back it keeps `max_idle`. After a fork the child starts afresh:
+    what it inherited belongs to its parent.
+    """
+
+    _idle: "list[socket.socket]"
+
+    __slots__ = (
+        "_busy",
+        "_connect_timeout",
+        "_host",
+        "_idle",
+        "_keepalive",
+        "_lock",
+        "_max_idle",
+        "_owner",
+        "_port",
+        "_read_timeout",
+        "_tls",
+    )
+
+    def __init__(
+        self,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        max_idle: int = 10,
+        connect_timeout: "float | None" = 60.0,
+        read_timeout: "float | None" = 60.0,
+        tls: "TlsSettings | None" = None,
+        tcp_keepalive: bool = False,
+    ) -> None:
+        if scheme == "https" and tls is None:
+            raise ValueError("tls: an https origin needs TlsSettings")
+        self._tls = tls if scheme == "https" else None
+        self._host = host.strip("[]")
+        self._port = port
+        self._max_idle = max_idle
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._keepalive = tcp_keepalive
+        self._start_afresh()
+
+    def take(self, url: str, timeout: "float | None") -> Connection:
+        """Return an idle connection that is alive, or a new one.
+
+        `url` is for the words of errors, `timeout` what is left of the call's deadline in seconds.
+        """
+        if self._owner != os.getpid():
+            self._start_afresh()
+        while True:
+            with self._lock:
+                idle = self._idle.pop() if self._idle else None
+                self._busy += 1
+            if idle is None:
+                break
+            if not _is_readable(idle):
+                return Connection(self, idle, url, self._read_timeout, reused=True)
+            # Closed by the server, or talking out of turn.
+            idle.close()
+            self._release(None)
+        try:
+            fresh = self._connected(url, timeout)
+        except BaseException:
+            self._release(None)
+            raise
+        return Connection(self, fresh, url, self._read_timeout, reused=False)
+
+    def close(self) -> None:
+        """Drop the idle connections. The pool goes on: the next call connects."""
+        if self._owner != os.getpid():
+            self._start_afresh()
+        with self._lock:
+            dropped, self._idle = self._idle, []
+        for idle in dropped:
+            idle.close()
+
+    def snapshot(self) -> tuple[int, int, int, int]:
+        """Return how many connections are open, busy and idle, and how many calls wait for one."""
+        with self._lock:
+            return self._busy + len(self._idle), self._busy, len(self._idle), 0
+
+    def _connected(self, url: str, timeout: "float | None") -> "socket.socket":
+        deadline = Deadline(timeout, url)
+        limit = Countdown(self._connect_timeout)
+        plain = connect(self._host, self._port, limit, deadline, url, keepalive=self._keepalive)
+        if self._tls is None:
+            return plain
+        return self._tls.wrap(plain, self._host, limit, deadline, url)
+
+    def _release(self, connected: "socket.socket | None", owner: "int | None" = None) -> None:
+        """Take a connection back, or note that it is gone (`None`)."""
+        if owner not in (None, self._owner):
+            return  # taken before a fork, given back after it
+        with self._lock:
+            self._busy -= 1
+            if connected is not None and len(self._idle) < self._max_idle:
+                self._idle.append(connected)
+                return
+        if connected is not None:
+            connected.close()
+
+    def _start_afresh(self) -> None:
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._idle = []
+        self._busy = 0
+
+
+def _is_readable(idle: "socket.socket") -> bool:
+    poll = select.poll()
+    poll.register(idle, select.POLLIN)
+    return bool(poll.poll(0))
