@@ -2,7 +2,9 @@
 
 They are ordinary Python threads, in both implementations: `threading.local` keeps its values from
 call to call, debuggers see them, and at the interpreter's end they stop as Python's threads do.
-There is always one more of them than there are busy ones, up to `MOST_THREADS`.
+
+There is one worker at first, and one in reserve, which takes a call only when it has found no
+worker for a while; then it becomes a worker itself, and another one waits in reserve.
 """
 
 import threading
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 # Calls beyond this many wait for a thread; the model's time-out runs meanwhile.
 MOST_THREADS = 64
+# How long a call waits for a worker before the reserve takes it. CPython lets a thread run for as
+# long before it makes it share the interpreter.
+PATIENCE_SECONDS = 0.005
 
 
 class Workers:
@@ -34,14 +39,16 @@ class Workers:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start one more thread, unless there are enough."""
+        """Start a worker and its reserve."""
+        self._start(0.0)
+        self._start(PATIENCE_SECONDS)
+
+    def _start(self, patience: float) -> None:
         with self._lock:
             if len(self._threads) >= MOST_THREADS:
                 return
-            number = len(self._threads)
-            thread = threading.Thread(
-                target=self._run, name=f"sagewire-worker-{number}", daemon=True
-            )
+            name = f"sagewire-worker-{len(self._threads)}"
+            thread = threading.Thread(target=self._run, args=(patience,), name=name, daemon=True)
             self._threads.append(thread)
         thread.start()
 
@@ -52,11 +59,12 @@ class Workers:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _run(self) -> None:
-        server = self._server
-        while (call := server.take()) is not None:
-            if server.waiting == 0:
-                self.start()
+    def _run(self, patience: float) -> None:
+        take = self._server.take
+        while (call := take(patience)) is not None:
+            if patience:
+                patience = 0.0
+                self._start(PATIENCE_SECONDS)
             self._answer(call)
             # Waiting for the next call must not keep this one's body alive.
             del call

@@ -50,8 +50,7 @@ impl PyServer {
     ) -> PyResult<Self> {
         let address: IpAddr =
             host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
-        let model_timeout = Duration::try_from_secs_f64(model_timeout)
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let model_timeout = seconds(model_timeout)?;
         let endpoints = endpoints
             .into_iter()
             .map(|(name, container)| {
@@ -88,21 +87,15 @@ impl PyServer {
         self.server.port()
     }
 
-    /// How many workers wait in `take`.
-    #[getter]
-    fn waiting(&self) -> usize {
-        self.server.waiting()
-    }
-
-    /// Wait for a call that needs a handler; None once the server has stopped.
-    fn take(&self, py: Python<'_>) -> Option<PyCall> {
-        py.detach(|| self.server.take()).map(PyCall::new)
+    /// Wait for a call that has waited `patience` seconds; None once the server has stopped.
+    fn take(&self, py: Python<'_>, patience: f64) -> PyResult<Option<PyCall>> {
+        let patience = seconds(patience)?;
+        Ok(py.detach(|| self.server.take(patience)).map(PyCall::new))
     }
 
     /// Refuse new connections at once, give calls in flight `grace` seconds, then end all.
     fn stop(&self, py: Python<'_>, grace: f64) -> PyResult<()> {
-        let grace = Duration::try_from_secs_f64(grace)
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let grace = seconds(grace)?;
         py.detach(|| self.server.stop(grace));
         Ok(())
     }
@@ -238,6 +231,10 @@ impl PyCall {
     fn abort(&self) {
         self.step(|_dropped| AnswerState::Answered);
     }
+}
+
+fn seconds(number: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(number).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn seconds_since_1970() -> i64 {

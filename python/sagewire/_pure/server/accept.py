@@ -6,7 +6,6 @@ worker takes it, so that handlers run on threads that this module does not own.
 """
 
 import contextlib
-import queue
 import socket
 import threading
 import time
@@ -15,6 +14,7 @@ import uuid
 from sagewire._pure.server import errors, exchange
 from sagewire._pure.server.authenticate import Authenticator
 from sagewire._pure.server.call import Answer, Call
+from sagewire._pure.server.calls import Calls
 from sagewire._pure.server.container import Container
 from sagewire._pure.server.errors import ServiceError
 from sagewire._pure.server.head import BadRequestError, Head
@@ -65,8 +65,7 @@ class Server:
             name: address and Container(*address, model_timeout, max_body_bytes)
             for name, address in endpoints.items()
         }
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self._waiting = 0
+        self._calls = Calls()
         self._lock = threading.Condition()
         self._connections: dict[socket.socket, Call | bool] = {}
         self._stopping = False
@@ -78,27 +77,9 @@ class Server:
 
     # The workers' side
 
-    @property
-    def waiting(self) -> int:
-        """How many workers wait in `take`."""
-        return self._waiting
-
-    def take(self) -> "Call | None":
-        """Wait for a call that needs a handler; None once the server has stopped."""
-        with self._lock:
-            self._waiting += 1
-        try:
-            while True:
-                call = self._calls.get()
-                if call is None:
-                    # The next worker shall see it too.
-                    self._calls.put(None)
-                    return None
-                if not call.gone:
-                    return call
-        finally:
-            with self._lock:
-                self._waiting -= 1
+    def take(self, patience: float) -> "Call | None":
+        """Wait for a call that has waited `patience` seconds; None once the server has stopped."""
+        return self._calls.take(patience)
 
     def stop(self, grace: float) -> None:
         """Refuse new connections at once, give calls in flight `grace` seconds, then end all."""
@@ -124,7 +105,7 @@ class Server:
         for container in self._endpoints.values():
             if container is not None:
                 container.close()
-        self._calls.put(None)
+        self._calls.close()
 
     def _wait_for_connections(self, seconds: float) -> None:
         with self._lock:

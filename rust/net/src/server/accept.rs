@@ -3,10 +3,10 @@
 //! All of it runs on one thread of its own. What needs a handler outside waits as a `Call` until
 //! somebody takes it, so that handlers run on threads that this module does not own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, TcpListener as StdListener};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::authenticate::Authenticator;
 use super::call::Call;
+use super::calls::Calls;
 use super::container::Container;
 use super::exchange::respond;
 use super::peer::Peer;
@@ -82,14 +83,9 @@ impl Server {
         self.port
     }
 
-    /// Waits for a call that needs a handler; `None` once the server has stopped.
-    pub fn take(&self) -> Option<Call> {
-        self.shared.calls.take()
-    }
-
-    /// How many wait in `take`.
-    pub fn waiting(&self) -> usize {
-        self.shared.calls.lock().waiting
+    /// Waits for a call that has waited for `patience`; `None` once the server has stopped.
+    pub fn take(&self, patience: Duration) -> Option<Call> {
+        self.shared.calls.take(patience)
     }
 
     /// Refuses new connections at once, gives calls in flight `grace`, then ends all.
@@ -101,57 +97,6 @@ impl Server {
             let _panicked = thread.join();
         }
         self.shared.calls.close();
-    }
-}
-
-/// The calls that wait for a handler.
-#[derive(Default)]
-pub(super) struct Calls {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    calls: VecDeque<Call>,
-    waiting: usize,
-    closed: bool,
-}
-
-impl Calls {
-    pub(super) fn put(&self, call: Call) {
-        self.lock().calls.push_back(call);
-        self.changed.notify_one();
-    }
-
-    fn take(&self) -> Option<Call> {
-        let mut queue = self.lock();
-        loop {
-            // A call that timed out while it waited needs no answer.
-            while let Some(call) = queue.calls.pop_front() {
-                if !call.whole.is_gone() {
-                    return Some(call);
-                }
-            }
-            if queue.closed {
-                return None;
-            }
-            queue.waiting += 1;
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            queue.waiting -= 1;
-        }
-    }
-
-    fn close(&self) {
-        let mut queue = self.lock();
-        queue.closed = true;
-        queue.calls.clear();
-        drop(queue);
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

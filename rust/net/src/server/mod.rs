@@ -6,6 +6,7 @@ mod accept;
 mod authenticate;
 mod body;
 mod call;
+mod calls;
 mod container;
 mod errors;
 mod exchange;
