@@ -94,10 +94,10 @@ class Credentials(_Frozen):
         token: "str | None" = None,
         expires_at: "datetime | None" = None,
     ) -> None:
-        _require_str("access_key_id", access_key_id)
-        _require_str("secret_access_key", secret_access_key)
+        _require_text("access_key_id", access_key_id)
+        _require_text("secret_access_key", secret_access_key)
         if token is not None:
-            _require_str("token", token)
+            _require_text("token", token)
         if expires_at is not None:
             _seconds(expires_at, "expires_at")
         self._fill(access_key_id, secret_access_key, token, expires_at)
@@ -140,11 +140,20 @@ class Signer:
             )
         _require_scope_part("region", region)
         _require_scope_part("service", service)
-        if any(character < "!" or character > "~" for character in credentials.access_key_id):
+        if any(
+            not "!" <= character <= "~" or character == ","
+            for character in credentials.access_key_id
+        ):
             raise InvalidArgumentError(
                 argument="credentials",
-                problem="the access key id has a character that cannot stand in a header",
-                allowed="visible ASCII",
+                problem="the access key id has a character that cannot stand in a signature",
+                allowed="visible ASCII without commas",
+            )
+        if any(character in "\r\n\0" for character in credentials.token or ""):
+            raise InvalidArgumentError(
+                argument="credentials",
+                problem="the token has a character that cannot stand in a header",
+                allowed="text without carriage return, line feed and NUL",
             )
         self._credentials = credentials
         self._region = region
@@ -192,12 +201,14 @@ class Signer:
         Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a method,
         URL or header that cannot be sent, and for a header that the signer sets itself.
         """
-        pairs, payload, second = _pairs(headers), _payload(body), _now_or(at)
+        pairs, payload, second = _pairs(headers), _signed_payload(body), _now_or(at)
         try:
             return self._twin.sign(method, url, pairs, payload, second)
-        except TypeError:
-            _explain_types(method, url, pairs)
-            raise
+        except _WRONG_TEXT as error:
+            unexplained = error
+        # Out here, since an error made in there would carry the other one, and that one the text.
+        _require_texts(method, url, pairs)
+        raise unexplained
 
     def presign(
         self,
@@ -217,16 +228,21 @@ class Signer:
         Raises as `sign` does; `expires_in` is from 1 to 604,800 seconds (seven days).
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
         """
-        pairs, payload, second = _pairs(headers), _payload(body), _now_or(at)
+        pairs, payload, second = _pairs(headers), _signed_payload(body), _now_or(at)
         if isinstance(expires_in, bool) or not isinstance(expires_in, int):
             raise TypeError(f"expires_in must be int (seconds), not {type(expires_in).__name__}")
-        # Far outside the twins' 64 bits, and wrong in the same way.
-        expires_in = max(min(expires_in, 2**62), -(2**62))
+        if not 1 <= expires_in <= 604_800:
+            raise InvalidArgumentError(
+                argument="expires_in",
+                problem=f"{expires_in} seconds is out of range",
+                allowed="1 to 604800 (seven days)",
+            )
         try:
             return self._twin.presign(method, url, pairs, payload, expires_in, second)
-        except TypeError:
-            _explain_types(method, url, pairs)
-            raise
+        except _WRONG_TEXT as error:
+            unexplained = error
+        _require_texts(method, url, pairs)
+        raise unexplained
 
     def canonical_request(
         self,
@@ -238,12 +254,13 @@ class Signer:
         at: "datetime | None" = None,
     ) -> str:
         """Return the canonical request that `sign` would hash. It may hold the session token."""
-        pairs, payload, second = _pairs(headers), _payload(body), _now_or(at)
+        pairs, payload, second = _pairs(headers), _signed_payload(body), _now_or(at)
         try:
             return self._twin.canonical_request(method, url, pairs, payload, second)
-        except TypeError:
-            _explain_types(method, url, pairs)
-            raise
+        except _WRONG_TEXT as error:
+            unexplained = error
+        _require_texts(method, url, pairs)
+        raise unexplained
 
     def string_to_sign(
         self,
@@ -255,19 +272,20 @@ class Signer:
         at: "datetime | None" = None,
     ) -> str:
         """Return the string that `sign` would sign."""
-        pairs, payload, second = _pairs(headers), _payload(body), _now_or(at)
+        pairs, payload, second = _pairs(headers), _signed_payload(body), _now_or(at)
         try:
             return self._twin.string_to_sign(method, url, pairs, payload, second)
-        except TypeError:
-            _explain_types(method, url, pairs)
-            raise
+        except _WRONG_TEXT as error:
+            unexplained = error
+        _require_texts(method, url, pairs)
+        raise unexplained
 
     def event_signer(self, seed_signature: str) -> "EventSigner":
         """Return a chain of signed event-stream messages.
 
         `seed_signature` is the hexadecimal signature of the request that opened the stream.
         """
-        _require_str("seed_signature", seed_signature)
+        _require_text("seed_signature", seed_signature)
         return EventSigner(self._twin.event_signer(seed_signature))
 
 
@@ -466,13 +484,17 @@ def _pairs(headers: "Headers") -> "list[tuple[str, str]]":
         ) from None
 
 
-def _explain_types(method: object, url: object, pairs: "list[tuple[str, str]]") -> None:
-    """Raise a `TypeError` that names the argument of a wrong type, if it is one of these."""
-    _require_str("method", method)
-    _require_str("url", url)
+# What a twin raises for an argument that is no text, or text that has no bytes.
+_WRONG_TEXT = (TypeError, AttributeError, UnicodeEncodeError)
+
+
+def _require_texts(method: object, url: object, pairs: "list[tuple[str, str]]") -> None:
+    """Raise an error that names the argument that is no text, if one of these is not."""
+    _require_text("method", method)
+    _require_text("url", url)
     for number, (name, value) in enumerate(pairs):
-        _require_str(f"headers: the name of header {number}", name)
-        _require_str(f"headers: the value of header {number} ({name})", value)
+        _require_text("headers", name, f"the name of header {number}")
+        _require_text("headers", value, f"the value of header {number} ({name})")
 
 
 def _octet_pairs(headers: "AnyHeaders") -> "list[tuple[bytes, bytes]]":
@@ -506,8 +528,11 @@ def _octets(argument: str, value: object) -> bytes:
 
 
 def _payload(body: "Body") -> "bytes | str":
-    if isinstance(body, (bytes, str)):
+    if isinstance(body, bytes):
         return body
+    if isinstance(body, str):
+        # What is no hash matches no signature; it only has to have bytes.
+        return body if body.isascii() else body.encode("utf-8", "replace").decode()
     # Hashed here, so that a large buffer is never copied.
     import hashlib
 
@@ -517,6 +542,23 @@ def _payload(body: "Body") -> "bytes | str":
         raise TypeError(
             f"body must be bytes-like, or str with its hash, not {type(body).__name__}"
         ) from None
+
+
+def _signed_payload(body: "Body") -> "bytes | str":
+    if isinstance(body, str) and not _is_hash(body):
+        raise InvalidArgumentError(
+            argument="body",
+            problem="it is a str, but neither a hash nor a fixed word",
+            allowed="bytes-like, 64 lower-case hex digits, UNSIGNED-PAYLOAD or STREAMING-...",
+        )
+    return _payload(body)
+
+
+def _is_hash(text: str) -> bool:
+    if len(text) == 64 and not text.strip("0123456789abcdef"):
+        return True
+    is_word = not text.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+    return text == "UNSIGNED-PAYLOAD" or (text.startswith("STREAMING-") and is_word)
 
 
 def _bytes(argument: str, value: "bytes | bytearray | memoryview") -> bytes:
@@ -546,13 +588,21 @@ def _seconds(moment: "datetime", argument: str) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1)
 
 
-def _require_str(argument: str, value: object) -> None:
+def _require_text(argument: str, value: object, part: str = "it") -> None:
+    """Raise unless `value` is text that has bytes; its own text is never shown."""
     if not isinstance(value, str):
-        raise TypeError(f"{argument} must be str, not {type(value).__name__}")
+        name = argument if part == "it" else f"{argument}: {part}"
+        raise TypeError(f"{name} must be str, not {type(value).__name__}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidArgumentError(
+            argument=argument,
+            problem=f"{part} has a lone surrogate",
+            allowed="text that can be written as UTF-8",
+        )
 
 
 def _require_scope_part(argument: str, value: object) -> None:
-    _require_str(argument, value)
+    _require_text(argument, value)
     if not value or any(c < "!" or c > "~" or c in "/," for c in str(value)):
         raise InvalidArgumentError(
             argument=argument,

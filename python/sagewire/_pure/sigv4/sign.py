@@ -224,8 +224,8 @@ class Signer:
         at: int,
     ) -> "tuple[bytes, str, list[tuple[str, str]]]":
         """Return the canonical request, the timestamp and the headers to add before the last."""
-        stamp = timestamp.from_epoch(at)
         request = Request(method, url, headers, body)
+        stamp = timestamp.from_epoch(at)
         added = [("X-Amz-Date", stamp)]
         if self._token is not None:
             added.append(("X-Amz-Security-Token", self._token))

@@ -29,6 +29,8 @@ class Url:
             host, port = address[:colon], address[colon + 1 :]
         if host in ("", "[]"):
             raise _refused("it has no host")
+        if any(not "!" <= character <= "~" for character in host):
+            raise _refused("its host has a character outside visible ASCII")
         self.host = host
         self.port = _port(port, default_port)
         self.origin = url[: len(url) - len(target)]

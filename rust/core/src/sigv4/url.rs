@@ -40,6 +40,9 @@ impl<'a> Url<'a> {
         if host.is_empty() || host == "[]" {
             return Err(refuse("it has no host"));
         }
+        if !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(refuse("its host has a character outside visible ASCII"));
+        }
         let port = match port {
             "" => None,
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -59,7 +62,7 @@ impl<'a> Url<'a> {
 
     /// The value of the `Host` header: lower case, the port only if it is not the scheme's own.
     pub(crate) fn host_header(&self) -> String {
-        let mut host = self.host.to_lowercase();
+        let mut host = self.host.to_ascii_lowercase();
         if let Some(port) = self.port {
             host.push(':');
             host.push_str(&port.to_string());
