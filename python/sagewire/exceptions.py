@@ -130,7 +130,8 @@ class ClientError(_Bridge, Exception):
     @property
     def request_id(self) -> "str | None":
         """The service's id of the request, or `None` where it sent none."""
-        return self._metadata("RequestId")
+        request_id: str | None = self._metadata("RequestId")
+        return request_id
 
     @property
     def original_status_code(self) -> "int | None":
@@ -262,6 +263,18 @@ class IncompleteReadError(BotoCoreError):
     fmt = "{actual_bytes} read, but total bytes expected is {expected_bytes}."
 
 
+class BodyChangedError(BotoCoreError):
+    """A file's length changed while it was being sent. Ours: boto3 has no check.
+
+    The connection is dropped before the request is complete, so that no model sees half a body.
+    """
+
+    fmt = (
+        "Body changed while it was being sent: {expected_bytes} bytes were announced, "
+        "the file now has {actual_bytes}."
+    )
+
+
 class UnseekableStreamError(BotoCoreError):
     """A body had to be sent again and could not be rewound."""
 
@@ -358,6 +371,24 @@ class InvalidRetryModeError(InvalidRetryConfigurationError):
     fmt = 'Invalid value provided to "mode": "{provided_retry_mode}" must be one of: {valid_modes}'
 
 
+class InvalidDefaultsMode(BotoCoreError):
+    """The defaults mode is unknown."""
+
+    fmt = (
+        "Client configured with invalid defaults mode: {mode}. "
+        "Valid defaults modes include: {valid_modes}."
+    )
+
+
+class InvalidChecksumConfigError(BotoCoreError):
+    """A checksum setting has an unknown value."""
+
+    fmt = (
+        "Unsupported configuration value for {config_key}. "
+        "Expected one of {valid_options} but got {config_value}."
+    )
+
+
 class ProfileNotFound(BotoCoreError):
     """The profile is in none of the files."""
 
@@ -389,6 +420,17 @@ class NoCredentialsError(BotoCoreError):
     """No credentials were found."""
 
     fmt = "Unable to locate credentials"
+
+
+class UnsupportedCredentialSourceError(NoCredentialsError):
+    """The next source in boto3's order is one that this release cannot read. Ours."""
+
+    fmt = (
+        "Unable to locate credentials: {found} asks for {source}, which sagewire does not support "
+        "yet. Supported are arguments, environment variables, keys in the shared credentials and "
+        "config files, and credentials=; sagewire.client(session=boto3.Session()) uses boto3's "
+        "sources today."
+    )
 
 
 class PartialCredentialsError(BotoCoreError):

@@ -1,0 +1,40 @@
+"""What a call takes from the world besides its socket: the time, sleep, chance.
+
+Everything below the client gets these as arguments. Tests freeze them by putting other functions
+into a client's `_ambient`.
+"""
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def uniform() -> float:
+    """Return a random number in [0, 1)."""
+    return int.from_bytes(os.urandom(7), "big") / (1 << 56)
+
+
+def new_id() -> str:
+    """Return a random UUID, version 4 of RFC 9562, as text.
+
+    >>> len(new_id()), new_id()[14]
+    (36, '4')
+    """
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+class Ambient:
+    """The functions a client asks: `now` (seconds since 1970), `sleep`, `uniform`, `new_id`."""
+
+    __slots__ = ("new_id", "now", "sleep", "uniform")
+
+    def __init__(self) -> None:
+        self.now: Callable[[], float] = time.time
+        self.sleep: Callable[[float], None] = time.sleep
+        self.uniform: Callable[[], float] = uniform
+        self.new_id: Callable[[], str] = new_id

@@ -1,0 +1,175 @@
+"""From an answer's head and body to boto3's dict, or to boto3's exception."""
+
+from sagewire import exceptions
+from sagewire.exceptions import ClientError, HTTPClientError
+from sagewire.model.runtime import ERROR_MEMBERS
+from sagewire.streams.body import StreamingBody
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sagewire.model.shapes import Operation
+
+_PIECE_BYTES = 64 * 1024
+
+
+def metadata(status: int, headers: "dict[str, str]") -> "dict[str, Any]":
+    """Return `ResponseMetadata` without its last entries, which the retries write."""
+    request_id = headers.get("x-amzn-requestid")
+    if request_id is not None:
+        return {"RequestId": request_id, "HTTPStatusCode": status, "HTTPHeaders": headers}
+    request_id = headers.get("x-amz-request-id")
+    if request_id is not None:
+        return {
+            "RequestId": request_id,
+            "HostId": headers.get("x-amz-id-2", ""),
+            "HTTPStatusCode": status,
+            "HTTPHeaders": headers,
+        }
+    return {"HTTPStatusCode": status, "HTTPHeaders": headers}
+
+
+def invoke_endpoint_result(response: "Any", described: "dict[str, Any]") -> "dict[str, Any]":
+    """Return boto3's dict for `invoke_endpoint`, keys in boto3's order."""
+    headers = described["HTTPHeaders"]
+    result: dict[str, Any] = {"ResponseMetadata": described}
+    for key, header in _INVOKE_ENDPOINT_KEYS:
+        if header in headers:
+            result[key] = headers[header]
+    result["Body"] = StreamingBody(response, headers.get("content-length"))
+    return result
+
+
+_INVOKE_ENDPOINT_KEYS = (
+    ("ContentType", "content-type"),
+    ("InvokedProductionVariant", "x-amzn-invoked-production-variant"),
+    ("CustomAttributes", "x-amzn-sagemaker-custom-attributes"),
+    ("NewSessionId", "x-amzn-sagemaker-new-session-id"),
+    ("ClosedSessionId", "x-amzn-sagemaker-closed-session-id"),
+)
+
+
+def error_body(response: "Any") -> bytes:
+    """Read the body of an error; where it breaks off or stalls, what has arrived counts.
+
+    The status says more than a cut body: boto3 loses it to an exception of its HTTP library.
+    """
+    pieces = []
+    try:
+        while piece := response.read(_PIECE_BYTES):
+            pieces.append(piece)
+    except HTTPClientError:
+        response.close()
+    return b"".join(pieces)
+
+
+class ServiceError:
+    """An error answer, read: boto3's `response` dict and what the retries need of it."""
+
+    __slots__ = ("code", "modeled", "operation", "response")
+
+    def __init__(
+        self, operation: "Operation", status: int, headers: "dict[str, str]", body: bytes
+    ) -> None:
+        self.operation = operation
+        self.code: Any = None
+        self.response: dict[str, Any]
+        described = metadata(status, headers)
+        stripped = body.strip()
+        if status == 300:
+            # boto3 takes it for a success and finds out later; code and message stay unknown.
+            self.response = {"ResponseMetadata": described, "Body": _text(body)}
+        elif status >= 500 and (not stripped or stripped.startswith(b"<html>")):
+            # An intermediary speaks: no request id, whatever the headers say.
+            described = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+            self.code = str(status)
+            error = {"Code": self.code, "Message": _phrase(status)}
+            self.response = {"Error": error, "ResponseMetadata": described}
+        else:
+            described.pop("HostId", None)
+            if "x-amzn-requestid" not in headers:
+                described.pop("RequestId", None)
+            members = _json_object(body)
+            error = _error(status, headers, members)
+            self.code = error["Code"]
+            self.response = {"Error": error, "ResponseMetadata": described}
+            self._add_members(members)
+        self.modeled = isinstance(self.code, str) and self.code in operation.errors
+
+    def _add_members(self, members: "Mapping[str, Any]") -> None:
+        if not isinstance(self.code, str):
+            return
+        for name, kind in ERROR_MEMBERS.get(self.code, ()):
+            value = members.get(name)
+            if value is None:
+                continue
+            if kind is int:
+                try:
+                    value = int(value)
+                except (TypeError, ValueError):
+                    continue
+            self.response[name] = value
+
+    def exception(self) -> ClientError:
+        """Return the exception to raise: the modeled class of the code, else `ClientError`."""
+        cls: type[ClientError] = ClientError
+        if isinstance(self.code, str) and self.code in ERROR_MEMBERS:
+            cls = getattr(exceptions, self.code)
+        return cls(self.response, self.operation.name)
+
+
+def _error(
+    status: int, headers: "Mapping[str, str]", members: "Mapping[str, Any]"
+) -> "dict[str, Any]":
+    message = members.get("message", members.get("Message", ""))
+    error: dict[str, Any] = {"Message": message, "Code": None}
+    code: Any = headers.get("x-amzn-errortype")
+    if code is None:
+        code = members.get("code", members.get("Code"))
+    explicit = code is not None
+    if not explicit:
+        code = members.get("__type", str(status))
+        code = "" if code is None else str(code)
+    error["Code"] = _short(code)
+    query_error = headers.get("x-amzn-query-error", "").split(";")
+    if len(query_error) == 2 and all(query_error):
+        error["QueryErrorCode"] = error["Code"]
+        error["Type"] = query_error[1]
+        if not explicit:
+            error["Code"] = query_error[0]
+    return error
+
+
+def _short(code: "Any") -> "Any":
+    """Cut `ns#Name:http://...` down to `Name`."""
+    if not isinstance(code, str):
+        return code
+    return code.partition(":")[0].rpartition("#")[2]
+
+
+def _json_object(body: bytes) -> "Mapping[str, Any]":
+    """Return the body's members; a body that is no JSON object counts as the message."""
+    if not body:
+        return {}
+    import json
+
+    try:
+        members = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return {"message": _text(body)}
+    return members if isinstance(members, dict) else {"message": _text(body)}
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def _phrase(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

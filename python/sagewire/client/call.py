@@ -1,0 +1,165 @@
+"""All of a call that needs no I/O: from keyword arguments to a request, and to its head.
+
+The loop over the keywords is also the cheap check: it stops at the first thing that is not plainly
+right, and only then the report of `model/report.py` is made.
+"""
+
+from sagewire.client import payload
+from sagewire.model import report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_TARGETS_KEPT = 256
+
+
+class Request:
+    """One call, ready to be sent any number of times.
+
+    `members` are the headers of the caller's parameters, in the caller's order. `body` is bytes, a
+    buffer, or an object with `pieces`; `length` is `None` where only the sending will tell.
+    """
+
+    __slots__ = ("body", "length", "members", "target", "url")
+
+    def __init__(
+        self,
+        target: str,
+        url: str,
+        members: "list[tuple[str, str]]",
+        body: "Any",
+        length: "int | None",
+    ) -> None:
+        self.target = target
+        self.url = url
+        self.members = members
+        self.body = body
+        self.length = length
+
+
+class Targets:
+    """The request targets of an operation at an origin, kept for the names that are called."""
+
+    __slots__ = ("_kept", "_origin", "_path")
+
+    def __init__(self, origin: "Origin", operation: "Operation") -> None:
+        self._origin = origin
+        self._path = operation.path
+        self._kept: dict[str, tuple[str, str]] = {}
+
+    def of(self, endpoint_name: str) -> "tuple[str, str]":
+        """Return the target and the whole URL for an endpoint's name."""
+        known = self._kept.get(endpoint_name)
+        if known is None:
+            origin = self._origin
+            name = quoted(endpoint_name)
+            target = f"{origin.path}/endpoints/{name}/{self._path}{origin.query}"
+            known = (target, origin.url + target)
+            if len(self._kept) >= _TARGETS_KEPT:
+                self._kept.clear()
+            self._kept[endpoint_name] = known
+        return known
+
+
+def quoted(endpoint_name: str) -> str:
+    """Percent-encode a name for the path: everything but RFC 3986's unreserved characters.
+
+    >>> quoted("a/b c")
+    'a%2Fb%20c'
+    """
+    return percent_encoded(endpoint_name.encode("utf-8"), _UNRESERVED)
+
+
+def percent_encoded(data: bytes, kept: "frozenset[int]") -> str:
+    """Return ASCII text in which every byte but those in `kept` is `%XX`."""
+    if kept.issuperset(data):
+        return data.decode("ascii")
+    return "".join(chr(byte) if byte in kept else f"%{byte:02X}" for byte in data)
+
+
+def prepare(
+    operation: "Operation",
+    targets: Targets,
+    parameters: "Mapping[str, Any]",
+    *,
+    validate: bool,
+    signed: bool,
+) -> Request:
+    """Turn a call's keyword arguments into a request.
+
+    Raises `ParamValidationError` with boto3's report for parameters that do not fit the model, and
+    `TypeError`, `OSError` or `ValueError` for a body that cannot be sent.
+    """
+    headers = operation.request_headers
+    nonempty = operation.nonempty
+    members = []
+    name = body = None
+    for key, value in parameters.items():
+        header = headers.get(key)
+        if header is not None:
+            if type(value) is str and (value or key not in nonempty):
+                members.append((header, value))
+                continue
+        elif key == "EndpointName":
+            if type(value) is str:
+                name = value
+                continue
+        elif key == "Body" and value is not None:
+            body = value
+            continue
+        return _prepare_carefully(operation, targets, parameters, validate, signed)
+    if name is None or (body is None and "Body" in operation.required):
+        return _prepare_carefully(operation, targets, parameters, validate, signed)
+    target, url = targets.of(name)
+    if type(body) is bytes:
+        return Request(target, url, members, body, len(body))
+    if validate and not isinstance(body, (str, bytearray)) and not hasattr(body, "read"):
+        report.check(operation, parameters)
+    return Request(target, url, members, *_sendable(body, signed))
+
+
+def _prepare_carefully(
+    operation: "Operation",
+    targets: Targets,
+    parameters: "Mapping[str, Any]",
+    validate: bool,
+    signed: bool,
+) -> Request:
+    """Prepare what the cheap check did not pass: a subclass of `str`, an integer, or a mistake."""
+    if validate:
+        report.check(operation, parameters)
+    known = {member.name: member for member in operation.inputs}
+    members = []
+    for key, value in parameters.items():
+        header = known[key].header  # a KeyError with the name, as boto3's without validation
+        if header is not None and value is not None:
+            members.append((header, str(value)))
+    name = parameters["EndpointName"]
+    encoded = name if isinstance(name, (bytes, bytearray)) else str(name).encode("utf-8")
+    if isinstance(name, (bytes, bytearray)):
+        # Bytes are a path segment like any other; they need not be UTF-8.
+        target, url = targets.of("\0")
+        segment = percent_encoded(bytes(encoded), _UNRESERVED)
+        target, url = (text.replace("%00", segment) for text in (target, url))
+    else:
+        target, url = targets.of(str(name))
+    body = parameters.get("Body")
+    return Request(target, url, members, *_sendable(b"" if body is None else body, signed))
+
+
+def _sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
+    if isinstance(body, str):
+        body = body.encode("utf-8")
+    if not isinstance(body, (bytes, bytearray)):
+        body = payload.of_object(body, signed=signed)
+    if isinstance(body, memoryview):
+        return body, body.nbytes
+    if isinstance(body, (bytes, bytearray)):
+        return body, len(body)
+    return body, body.length

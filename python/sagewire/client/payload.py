@@ -1,0 +1,151 @@
+"""What `Body` becomes on the wire: its length, its hash, its pieces, and its rewinding for a retry.
+
+Text and bytes need none of this. A file is read twice: once for its hash (the signature comes before
+the body), once to be sent; both times from where it stood when the call began.
+"""
+
+import os
+
+from sagewire.exceptions import BodyChangedError, UnseekableStreamError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+HASH_PIECE_BYTES = 1024 * 1024
+SEND_PIECE_BYTES = 128 * 1024
+
+
+def of_object(body: "Any", *, signed: bool) -> "bytes | memoryview | FilePayload | StreamPayload":
+    """Return what to send for a body that is neither `bytes`, `bytearray` nor `str`.
+
+    An object that cannot seek can only be sent unsigned. Raises `TypeError`, `OSError` or
+    `ValueError` that name `Body` for objects that cannot be sent at all.
+    """
+    if isinstance(body, memoryview):
+        return body
+    if not hasattr(body, "read"):
+        raise TypeError(
+            f"Body: expected bytes, bytearray, str or a file, got {type(body).__name__}"
+        )
+    if hasattr(body, "__len__") and len(body) == 0:
+        return b""
+    if not (hasattr(body, "seek") and hasattr(body, "tell")):
+        if signed:
+            raise TypeError(
+                f"Body: {type(body).__name__} has read() but cannot seek, and a signed body is "
+                "read twice; pass its bytes, or use an unsigned client"
+            )
+        return StreamPayload(body, len(body) if hasattr(body, "__len__") else None)
+    try:
+        start = body.tell()
+        end = body.seek(0, os.SEEK_END)
+        end = body.tell() if end is None else end  # some file-likes return nothing from seek
+        body.seek(start)
+        text = isinstance(body.read(0), str)
+    except (OSError, ValueError) as error:
+        import io
+
+        if not signed and isinstance(error, io.UnsupportedOperation):
+            return StreamPayload(body, None)
+        raise _named(error) from error
+    if text:
+        if signed:
+            raise TypeError("Body: the file gives text; open it in binary mode, or pass a str")
+        # Unsigned, boto3 sends text files too. Their length in bytes is known once they are read.
+        return bytes(body.read(), "utf-8")
+    return FilePayload(body, start, max(end - start, 0))
+
+
+def _named(error: "OSError | ValueError") -> "OSError | ValueError":
+    """Return the same kind of error with words that name the argument."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, f"Body: {error.strerror}")
+    return type(error)(f"Body: {error}")
+
+
+class FilePayload:
+    """A seekable file from `start` on, `length` bytes of it."""
+
+    __slots__ = ("_file", "_start", "length")
+
+    def __init__(self, file: "Any", start: int, length: int) -> None:
+        self._file = file
+        self._start = start
+        self.length = length
+
+    def digest(self) -> str:
+        """Return the payload's SHA-256 in hex and put the file back to where it was."""
+        from hashlib import sha256
+
+        hashed = sha256()
+        for piece in self.pieces(HASH_PIECE_BYTES):
+            hashed.update(piece)
+        self._file.seek(self._start)
+        return hashed.hexdigest()
+
+    def pieces(self, size: int = SEND_PIECE_BYTES) -> "Iterator[bytes]":
+        """Yield exactly `length` bytes; raise `BodyChangedError` before the last ones if the file
+        has become shorter or longer.
+        """
+        left = self.length
+        while left:
+            try:
+                piece = self._file.read(min(size, left))
+                left -= len(piece)
+                more = b"" if left or not piece else self._file.read(1)
+            except (OSError, ValueError) as error:
+                raise _named(error) from error
+            if not piece or more:
+                sent = self.length - left
+                actual = sent if not piece else self.length + self._rest()
+                raise BodyChangedError(expected_bytes=self.length, actual_bytes=actual)
+            yield piece
+
+    def _rest(self) -> int:
+        end = self._file.seek(0, os.SEEK_END)
+        return int((self._file.tell() if end is None else end) - self._start - self.length)
+
+    def rewind(self) -> None:
+        """Put the file back to where the call found it, and measure it again.
+
+        boto3 goes to the file's very beginning and sends bytes that the caller had skipped.
+        """
+        try:
+            end = self._file.seek(0, os.SEEK_END)
+            end = self._file.tell() if end is None else end
+            self._file.seek(self._start)
+        except (OSError, ValueError):
+            raise UnseekableStreamError(stream_object=self._file) from None
+        self.length = max(end - self._start, 0)
+
+
+class StreamPayload:
+    """Something that can be read once: chunked if its length is not known."""
+
+    __slots__ = ("_stream", "length")
+
+    def __init__(self, stream: "Any", length: "int | None") -> None:
+        self._stream = stream
+        self.length = length
+
+    def pieces(self) -> "Iterator[bytes]":
+        """Yield what the object gives; raise `BodyChangedError` if that is not what it announced."""
+        sent = 0
+        while True:
+            piece = self._stream.read(SEND_PIECE_BYTES)
+            if isinstance(piece, str):
+                piece = piece.encode("utf-8")
+            if not piece:
+                break
+            sent += len(piece)
+            if self.length is not None and sent > self.length:
+                raise BodyChangedError(expected_bytes=self.length, actual_bytes=sent)
+            yield piece
+        if self.length is not None and sent < self.length:
+            raise BodyChangedError(expected_bytes=self.length, actual_bytes=sent)
+
+    def rewind(self) -> None:
+        """Raise `UnseekableStreamError`: what has been read cannot be sent again."""
+        raise UnseekableStreamError(stream_object=self._stream)

@@ -1,0 +1,318 @@
+"""What one client was configured to be: arguments, `Config`, environment and profile, put together.
+
+Precedence, as in boto3: argument of `client()`, then `Config`, then the environment, then the
+profile, then the default.
+"""
+
+import os
+
+from sagewire import config as checks
+from sagewire.client import sessions, user_agent
+from sagewire.client.lookup import Lookup, check_built, check_supported, check_words
+from sagewire.config import Config
+from sagewire.credentials import chain, profiles
+from sagewire.credentials.sources import Absent
+from sagewire.endpoints import (
+    Origin,
+    check_url,
+    checked_region,
+    partition_of,
+    proxy_for,
+    resolve,
+)
+from sagewire.exceptions import (
+    DataNotFoundError,
+    EndpointResolutionError,
+    HTTPClientError,
+    InvalidConfigError,
+    UnknownServiceError,
+)
+from sagewire.model.runtime import API_VERSION, ENDPOINT_PREFIX, SERVICE_ALIASES, SERVICE_NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from sagewire.credentials.profiles import Profile
+    from sagewire.credentials.sources import Source
+    from sagewire.sigv4 import Credentials
+
+_EMPTY_BUNDLE = (
+    "Invalid CA bundle: the configured value (ca_bundle, AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE, or "
+    "verify) resolved to an empty or whitespace-only string. Provide a valid path to a CA bundle "
+    "file."
+)
+# Known to boto3, not built here: refused at construction rather than signed in another way.
+_OTHER_SIGNATURES = (
+    "v4-query",
+    "s3v4-query",
+    "v4a",
+    "s3v4a",
+    "bearer",
+    "v2",
+    "v3",
+    "v3https",
+    "s3",
+    "s3-query",
+)
+
+
+class Settings:
+    """The resolved settings of one client.
+
+    `config` holds what boto3 would show as `client.meta.config`. `refusal` is the error that boto3
+    keeps for the first call.
+    """
+
+    __slots__ = (
+        "ca_bundle",
+        "config",
+        "custom_endpoint",
+        "endpoint_url",
+        "max_attempts",
+        "origin",
+        "partition",
+        "refusal",
+        "region",
+        "retry_mode",
+        "source",
+        "verify",
+    )
+
+    config: Config
+    custom_endpoint: bool
+    endpoint_url: str
+    origin: "Origin | None"
+    refusal: "Exception | None"
+    source: "Source"
+
+    def __init__(
+        self,
+        *,
+        service_name: str,
+        region_name: "str | None",
+        api_version: "str | None",
+        use_ssl: bool,
+        verify: "bool | str | None",
+        endpoint_url: "str | None",
+        keys: "tuple[str | None, str | None, str | None]",
+        config: "Any",
+        profile_name: "str | None",
+        session: "Any",
+        credentials: "Credentials | Callable[[], Credentials] | None",
+        environ: "Mapping[str, str]" = os.environ,
+    ) -> None:
+        if service_name not in SERVICE_ALIASES:
+            raise UnknownServiceError(
+                service_name=service_name, known_service_names=", ".join(SERVICE_ALIASES)
+            )
+        given = {} if config is None else checks.given_options(config)
+        if session is not None:
+            config, given = sessions.with_default_config(session, config, given)
+            profile = sessions.profile_of(session, profile_name)
+        else:
+            profile = profiles.load(profile_name, environ)
+        lookup = Lookup(given, environ, profile)
+        self.refusal = None
+
+        self._take_region(region_name, session, lookup)
+        _check_api_version(api_version, profile)
+        self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
+        options = dict(given)
+        self._take_retries_and_timeouts(options, config, lookup)
+        check_words(lookup)
+        check_supported(given)
+        self._take_signature_version(options, profile)
+        self._take_verify(verify, lookup)
+        options["tcp_keepalive"] = lookup.boolean("tcp_keepalive", "BOTOCORE_TCP_KEEPALIVE")
+        appid = lookup("user_agent_appid", "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
+        options["user_agent_appid"] = appid
+        if given.get("parameter_validation", True):
+            in_file = str(profile.settings.get("parameter_validation", "")).lower()
+            options["parameter_validation"] = in_file != "false"
+        options["region_name"] = self.region
+        self.config = Config(**options)
+        self.source = self._find_credentials(keys, credentials, session, profile, environ)
+
+    def _take_region(self, region_name: "str | None", session: "Any", lookup: "Lookup") -> None:
+        region = region_name
+        if region is None:
+            region = lookup.given.get("region_name")
+        if region is None and session is not None:
+            region = sessions.region_of(session)
+        if region is None:
+            region = lookup("region_name", "AWS_DEFAULT_REGION", "region")
+        self.region, fips = checked_region(region)
+        self.partition = partition_of(self.region)
+        if fips:
+            import logging
+
+            logging.getLogger(__name__).warning(
+                "the pseudo region %s stands for %s with FIPS on", region, self.region
+            )
+            lookup.given["use_fips_endpoint"] = True
+
+    def _take_endpoint(
+        self,
+        endpoint_url: "str | None",
+        use_ssl: bool,
+        lookup: "Lookup",
+        profile: "Profile",
+    ) -> None:
+        if endpoint_url is None and not lookup.boolean(
+            "ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+        ):
+            endpoint_url = (
+                lookup.environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
+                or lookup.environ.get("AWS_ENDPOINT_URL")
+                or profile.service_setting("sagemaker_runtime", "endpoint_url")
+                or profile.settings.get("endpoint_url")
+                or None
+            )
+        self.custom_endpoint = endpoint_url is not None
+        if endpoint_url is None:
+            fips = lookup.boolean("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT")
+            dualstack = lookup.boolean("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT")
+            try:
+                endpoint_url = resolve(self.region, fips=fips, dualstack=dualstack)
+            except EndpointResolutionError as error:
+                # boto3 finds a setting of the wrong type only when it is used.
+                self.refusal = error
+                endpoint_url = resolve(self.region)
+            if not use_ssl:
+                endpoint_url = f"http{endpoint_url.removeprefix('https')}"
+        check_url(endpoint_url)
+        self.endpoint_url = endpoint_url
+        try:
+            self.origin = Origin(endpoint_url)
+        except (ValueError, HTTPClientError) as error:
+            # A bad port or scheme: boto3 says so when it connects.
+            self.origin, self.refusal = None, error
+        if self.origin is not None and lookup.given.get("proxies") is None:
+            _check_proxy(self.origin, lookup.environ)
+
+    def _take_retries_and_timeouts(
+        self, options: "dict[str, Any]", config: "Any", lookup: "Lookup"
+    ) -> None:
+        defaults_mode = checks.check_defaults_mode(
+            lookup("defaults_mode", "AWS_DEFAULTS_MODE") or "legacy"
+        )
+        if defaults_mode == "auto":
+            defaults_mode = _mode_of_place(self.region, lookup.environ)
+        timeout = checks.DEFAULTS["connect_timeout"] if config is None else config.connect_timeout
+        if config is None or (timeout is None and "connect_timeout" not in lookup.given):
+            timeout = checks.DEFAULTS_MODES[defaults_mode]
+        options["defaults_mode"] = defaults_mode
+        options["connect_timeout"] = timeout
+        options.setdefault("read_timeout", 60)
+        for kind in ("connect", "read"):
+            checks.check_timeout(kind, options[f"{kind}_timeout"])
+
+        retries = dict(lookup.given.get("retries") or {})
+        mode = retries.get("mode")
+        if mode is None:
+            mode = lookup.elsewhere("AWS_RETRY_MODE", "retry_mode")
+        mode = "standard" if mode is None else mode
+        checks.check_retry_mode(mode)
+        check_built(mode)
+        attempts = retries.get("total_max_attempts")
+        if attempts is None and "max_attempts" in retries:
+            attempts = retries["max_attempts"] + 1
+        if attempts is None:
+            attempts = lookup.elsewhere("AWS_MAX_ATTEMPTS", "max_attempts")
+            if attempts is not None:
+                attempts = int(attempts)
+                checks.check_attempts(attempts, least=1)
+        self.retry_mode = mode
+        self.max_attempts = attempts or (5 if mode == "legacy" else 3)
+        shown = {} if attempts is None else {"total_max_attempts": attempts}
+        options["retries"] = {**shown, "mode": mode}
+
+    def _take_signature_version(self, options: "dict[str, Any]", profile: "Profile") -> None:
+        version = options.get("signature_version")
+        if version is None:
+            section = profile.settings.get(ENDPOINT_PREFIX)
+            version = section.get("signature_version") if isinstance(section, dict) else None
+        if version in _OTHER_SIGNATURES:
+            raise InvalidConfigError(
+                error_msg=f"signature_version {version!r} is not supported by sagewire; supported "
+                "are None, 'v4', 's3v4' and sagewire.UNSIGNED."
+            )
+        options["signature_version"] = "v4" if version is None else version
+
+    def _take_verify(self, verify: "bool | str | None", lookup: "Lookup") -> None:
+        bundle: Any = verify
+        if bundle is None:
+            bundle = lookup.elsewhere("AWS_CA_BUNDLE", "ca_bundle")
+        if bundle is None:
+            bundle = lookup.environ.get("REQUESTS_CA_BUNDLE")
+        if isinstance(bundle, str) and not bundle.strip():
+            raise InvalidConfigError(error_msg=_EMPTY_BUNDLE)
+        self.verify = bundle is not False
+        self.ca_bundle = os.fspath(bundle) if bundle not in (None, True, False) else None
+
+    def user_agent(self) -> str:
+        """Return the `User-Agent` header of this client's requests."""
+        config = self.config
+        return user_agent.build(
+            user_agent=config.user_agent,
+            extra=config.user_agent_extra,
+            appid=config.user_agent_appid,
+            retry_mode=self.retry_mode,
+            custom_endpoint=self.custom_endpoint,
+            source=self.source.method if self.signed else None,
+            environ=os.environ,
+        )
+
+    @property
+    def signed(self) -> bool:
+        """Whether requests carry a signature."""
+        return not checks.is_unsigned(self.config.signature_version)
+
+    def _find_credentials(
+        self,
+        keys: "tuple[str | None, str | None, str | None]",
+        credentials: "Any",
+        session: "Any",
+        profile: "Profile",
+        environ: "Mapping[str, str]",
+    ) -> "Source":
+        explicit = chain.from_arguments(*keys)
+        if explicit is not None:
+            return explicit
+        if credentials is not None:
+            return chain.from_object(credentials)
+        if session is not None:
+            return chain.from_session(session)
+        if not self.signed:
+            return Absent()
+        return chain.found(profile, environ)
+
+
+def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
+    if api_version is None:
+        section = profile.settings.get("api_versions")
+        api_version = section.get(SERVICE_NAME) if isinstance(section, dict) else None
+    if api_version not in (None, API_VERSION):
+        raise DataNotFoundError(data_path=f"{SERVICE_NAME}/{api_version}/service-2")
+
+
+def _mode_of_place(region: str, environ: "Mapping[str, str]") -> str:
+    """Return what `auto` stands for; the instance metadata service is not asked."""
+    here = None
+    if environ.get("AWS_EXECUTION_ENV"):
+        here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if here is None:
+        return "standard"
+    return "in-region" if here == region else "cross-region"
+
+
+def _check_proxy(origin: Origin, environ: "Mapping[str, str]") -> None:
+    if proxy_for(origin, environ) is None:
+        return
+    raise InvalidConfigError(
+        error_msg=f"The environment sets {origin.scheme}_proxy for {origin.host}, and this release "
+        f"of sagewire connects to endpoints directly. Add {origin.host} to NO_PROXY, or pass "
+        "Config(proxies={}) to connect without the proxy."
+    )

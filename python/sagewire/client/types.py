@@ -1,0 +1,45 @@
+"""The types of arguments and results, for editors and type checkers; never imported at run time."""
+
+from typing import Any, Protocol, TypedDict
+
+from sagewire.streams.body import StreamingBody
+
+
+class BinaryFile(Protocol):
+    """A file-like body: read from where it stands, twice, hence seekable."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> Any: ...
+    def tell(self) -> int: ...
+
+
+Body = bytes | bytearray | str | BinaryFile
+
+
+class _ResponseMetadataOptional(TypedDict, total=False):
+    RequestId: str
+    HostId: str
+    MaxAttemptsReached: bool
+
+
+class ResponseMetadata(_ResponseMetadataOptional):
+    """About the answer; `HTTPHeaders` has lower-case names."""
+
+    HTTPStatusCode: int
+    HTTPHeaders: dict[str, str]
+    RetryAttempts: int
+
+
+class _InvokeEndpointOptional(TypedDict, total=False):
+    ContentType: str
+    InvokedProductionVariant: str
+    CustomAttributes: str
+    NewSessionId: str
+    ClosedSessionId: str
+
+
+class InvokeEndpointResult(_InvokeEndpointOptional):
+    """What `invoke_endpoint` returns."""
+
+    ResponseMetadata: ResponseMetadata
+    Body: StreamingBody

@@ -1,0 +1,151 @@
+"""`StreamingBody`: the body of a result, read when it is asked for, with boto3's API."""
+
+import io
+
+from sagewire.exceptions import IncompleteReadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Protocol
+
+    class Readable(Protocol):
+        """What a body is read from: the response of either transport."""
+
+        def read(self, amount: "int | None" = None, /) -> bytes: ...
+        def readinto(self, buffer: "Any", /) -> int: ...
+        def close(self) -> None: ...
+        def set_timeout(self, seconds: "float | None", /) -> None: ...
+
+
+_CHUNK_BYTES = 1024
+
+
+class StreamingBody(io.IOBase):
+    """A file-like over the bytes of an answer, as they arrive.
+
+    Read it to its end: then its connection serves the next call. Closing it early, or dropping it,
+    gives the connection up unless the rest is small and already here.
+
+    Raises `IncompleteReadError` where the body turns out shorter than its `Content-Length`,
+    `ResponseStreamingError` where it breaks off, and `ReadTimeoutError` where nothing arrives for
+    `read_timeout` seconds.
+
+    >>> import io
+    >>> body = StreamingBody(io.BytesIO(b"a,b"), "3")
+    >>> body.read()
+    b'a,b'
+    """
+
+    def __init__(self, raw_stream: "Readable", content_length: "str | int | None") -> None:
+        self._raw_stream = raw_stream
+        self._content_length = content_length
+        self._amount_read = 0
+
+    def read(self, amt: "int | None" = None) -> bytes:
+        """Return at most `amt` bytes (all that is left if `None` or negative), `b""` at the end."""
+        if amt is None or amt < 0:
+            data = self._raw_stream.read()
+            self._amount_read += len(data)
+            self._check_length()
+            return data
+        data = self._raw_stream.read(amt)
+        if data:
+            self._amount_read += len(data)
+        elif amt:
+            self._check_length()
+        return data
+
+    def readinto(self, b: "Any") -> int:
+        """Read into a writable buffer and return the number of bytes, 0 at the end."""
+        count = self._raw_stream.readinto(b)
+        if count:
+            self._amount_read += count
+        elif len(b):
+            self._check_length()
+        return count
+
+    def readlines(self, hint: "int | None" = -1, /) -> "list[bytes]":
+        r"""Return the remaining lines, split at `\n` alone, ends kept."""
+        return io.BytesIO(self.read()).readlines(hint)
+
+    def __iter__(self) -> "StreamingBody":
+        """Iterate over pieces of 1024 bytes (not over lines; that is boto3's choice)."""
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self.read(_CHUNK_BYTES)
+        if not piece:
+            raise StopIteration
+        return piece
+
+    next = __next__
+
+    def iter_chunks(self, chunk_size: int = _CHUNK_BYTES) -> "Iterator[bytes]":
+        """Yield pieces of exactly `chunk_size` bytes; the last may be shorter."""
+        while piece := self.read(chunk_size):
+            yield piece
+
+    def iter_lines(
+        self, chunk_size: int = _CHUNK_BYTES, keepends: bool = False
+    ) -> "Iterator[bytes]":
+        r"""Yield lines, ended by `\n`, `\r\n` or `\r`, read in pieces of `chunk_size` bytes.
+
+        The size never changes the result: an end that is cut in two counts once.
+        """
+        held: list[bytes] = []  # the pieces of a line whose end has not been seen
+        for piece in self.iter_chunks(chunk_size):
+            if held and held[-1].endswith(b"\r") and not piece.startswith(b"\n"):
+                yield _line(held, keepends)
+                held = []
+            first, *others = piece.splitlines(keepends=True)
+            held.append(first)
+            for line in others:
+                yield _line(held, keepends)
+                held = [line]
+            # A carriage return may be half of an end; a newline is a whole one.
+            if held[-1].endswith(b"\n"):
+                yield _line(held, keepends)
+                held = []
+        if held:
+            yield _line(held, keepends)
+
+    def tell(self) -> int:
+        """Return the number of bytes read so far."""
+        return self._amount_read
+
+    def readable(self) -> bool:
+        """Return `True`."""
+        return True
+
+    def close(self) -> None:
+        """Give the rest up. `closed` stays `False`, as boto3 has it."""
+        raw = getattr(self, "_raw_stream", None)
+        if raw is not None:
+            raw.close()
+
+    def __enter__(self) -> "StreamingBody":
+        """Return the body itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def set_socket_timeout(self, timeout: "float | None") -> None:
+        """Set how long, in seconds, each wait for more of this body may take from now on."""
+        self._raw_stream.set_timeout(timeout)
+
+    def _check_length(self) -> None:
+        if self._content_length is None:
+            return
+        expected = int(self._content_length)
+        if self._amount_read != expected:
+            raise IncompleteReadError(actual_bytes=self._amount_read, expected_bytes=expected)
+
+
+def _line(pieces: "list[bytes]", keepends: bool) -> bytes:
+    line = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return line if keepends else line.splitlines()[0]
+
+
+StreamingBody.__module__ = "sagewire"

@@ -1,0 +1,166 @@
+"""Where this client differs from boto3 on purpose: what is expected in place of the recording.
+
+docs/differences.md explains each. A value is a dict of replacements for a case's `expect`, or a
+function that makes one of it.
+"""
+
+import base64
+import copy
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+ANY: Any = object()
+Change = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def changed(expected: dict[str, Any], change: Change | None) -> dict[str, Any]:
+    """Return a case's expectation with our differences in it."""
+    if change is None:
+        return expected
+    return {**expected, **(change(copy.deepcopy(expected)) if callable(change) else change)}
+
+
+def _header(attempt: dict[str, Any], name: str, value: str) -> None:
+    for pair in attempt["headers"]:
+        if pair[0] == name:
+            pair[1] = value
+
+
+def _nothing_to_send(expected: dict[str, Any]) -> dict[str, Any]:
+    """A file positioned beyond its end is an empty body, not one of -50 bytes."""
+    _header(expected["attempts"][0], "Content-Length", "0")
+    return {"attempts": expected["attempts"]}
+
+
+def _text_as_utf8(expected: dict[str, Any]) -> dict[str, Any]:
+    """A text file of an unsigned call is sent whole, as UTF-8."""
+    attempt = expected["attempts"][0]
+    data = "na\u00efve".encode()
+    attempt["body_b64"] = base64.b64encode(data).decode()
+    attempt["body_sha256"] = hashlib.sha256(data).hexdigest()
+    attempt["body_len"] = len(data)
+    _header(attempt, "Content-Length", str(len(data)))
+    return {"attempts": expected["attempts"]}
+
+
+def _rewound_to_its_offset(expected: dict[str, Any]) -> dict[str, Any]:
+    """A file is sent again from where the call found it, not from its beginning."""
+    first, second = expected["attempts"]
+    progress = dict(second["headers"])["amz-sdk-request"]
+    again = {**copy.deepcopy(first), "connection": second["connection"]}
+    _header(again, "amz-sdk-request", progress)
+    return {"attempts": [first, again]}
+
+
+def _memoryview_again(expected: dict[str, Any]) -> dict[str, Any]:
+    """A `memoryview` can be sent again as well as `bytes` can."""
+    second = copy.deepcopy(expected["attempts"][0])
+    _header(second, "amz-sdk-request", "ttl=20260102T030505Z; attempt=2; max=3")
+    return {
+        "attempts": [expected["attempts"][0], second],
+        "error": None,
+        "result": {"HTTPStatusCode": 200, "RetryAttempts": 1},
+    }
+
+
+# A fault of the request itself is not tried again: the second attempt would fail as the first did.
+_NOT_TRIED_AGAIN: Change = {"sleeps": []}
+
+
+def _error(kind: str, mro: list[str]) -> Change:
+    def change(_expected: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "error": {
+                "type": kind,
+                "mro": mro,
+                "message": "",
+                "message_exact": False,
+                "stage": "call",
+            },
+            "attempts": [],
+            "result": None,
+            "sleeps": [],
+        }
+
+    return change
+
+
+WIRE: dict[str, Change] = {
+    "wire-header-lf": _NOT_TRIED_AGAIN,
+    "wire-header-crlf-inject": _NOT_TRIED_AGAIN,
+    "wire-header-trailing-lf": _NOT_TRIED_AGAIN,
+    "wire-header-content-type-lf": _NOT_TRIED_AGAIN,
+    "wire-header-content-type-trailing-lf": _NOT_TRIED_AGAIN,
+    "wire-retry-standard-invalid-header": _NOT_TRIED_AGAIN,
+    "wire-url-ftp": _NOT_TRIED_AGAIN,
+    "wire-header-surrogate": _error("botocore.exceptions.HTTPClientError", ["HTTPClientError"]),
+    "wire-body-bytesio-100-at-150": _nothing_to_send,
+    "wire-body-file-100-at-150": _nothing_to_send,
+    "wire-body-rawfile-100-at-150": _nothing_to_send,
+    "wire-body-unsigned-stringio-utf8": _text_as_utf8,
+    "wire-retry-legacy-body-file-at-3000": _rewound_to_its_offset,
+    "wire-retry-standard-body-bytesio-at-1": _rewound_to_its_offset,
+    "wire-retry-memoryview-unvalidated": _memoryview_again,
+    "wire-validate-off-dict-body": _error("builtins.TypeError", ["TypeError"]),
+}
+
+
+def _client_error(message: str, code: str, **members: Any) -> Change:
+    """An error answer that boto3 chokes on is a service error like any other, its status kept."""
+
+    def change(_expected: dict[str, Any]) -> dict[str, Any]:
+        known = code == "ModelError"
+        text = f"An error occurred ({code}) when calling the InvokeEndpoint operation "
+        return {
+            "error": {
+                "type": f"botocore.exceptions.{code if known else 'ClientError'}",
+                "mro": ["ClientError", "Exception"],
+                "message": f"{text}(reached max retries: 0): {message}",
+            }
+        }
+
+    return change
+
+
+def _reads(*steps: dict[str, Any]) -> Change:
+    return {"read": list(steps)}
+
+
+def _data(op: list[Any], data: bytes) -> dict[str, Any]:
+    return {"op": op, "value": {"b64": base64.b64encode(data).decode()}}
+
+
+def _entered(op: list[Any], data: bytes) -> dict[str, Any]:
+    value = {"b64": base64.b64encode(data).decode()}
+    return {"op": op, "value": {"entered": "sagewire.StreamingBody", "data": value}}
+
+
+RESPONSES: dict[str, Change] = {
+    "resp-body-context-manager": _reads(_entered(["with"], b"0123456789"), _data(["read"], b"")),
+    "resp-body-context-manager-partial": _reads(
+        _entered(["with", 3], b"012"),
+        {
+            "op": ["read"],
+            "error": {
+                "type": "botocore.exceptions.IncompleteReadError",
+                "mro": ["BotoCoreError"],
+                "message": "3 read, but total bytes expected is 10.",
+            },
+        },
+    ),
+    "resp-body-set-socket-timeout-after-read": lambda expected: {
+        "read": [expected["read"][0], {"op": ["set_socket_timeout", 1], "value": None}]
+    },
+    "resp-err-model-error-status-bad": _client_error("m", "ModelError"),
+    "resp-err-model-error-status-list": _client_error("m", "ModelError"),
+    "resp-err-body-type-int": _client_error("boom", "42"),
+    "resp-err-json-list-400": _client_error("[1,2]", "400"),
+    "resp-err-json-number-400": _client_error("5", "400"),
+    "resp-err-json-null-400": _client_error("null", "400"),
+    "resp-err-json-true-400": _client_error("true", "400"),
+    "resp-err-json-list-500": _client_error("[1,2]", "500"),
+    "resp-err-bad-utf8-400": _client_error("\ufffd\ufffd", "400"),
+    "resp-err-bad-utf8-500": _client_error("\ufffd\ufffd", "500"),
+    "resp-err-gzip-400": {"error": ANY},
+}
