@@ -10,6 +10,18 @@ NOT_YET = {
     "resp-conn-proxy": "proxies come with a later release",
     "wire-retry-adaptive": "the adaptive retry mode comes with a later release",
     "wire-retry-new2026-adaptive": "the adaptive retry mode comes with a later release",
+    "config-process": "credential processes come with a later release",
+    "config-role": "assumed roles come with a later release",
+    "config-web": "web identities come with a later release",
+    "config-ecs": "container credentials come with a later release",
+    "config-imds": "instance metadata comes with a later release",
+    "config-sso": "IAM Identity Center comes with a later release",
+    "config-login": "console logins come with a later release",
+    "config-cred-boto-config": "boto 2 config files come with a later release",
+    "config-cred-dot-boto": "boto 2 config files come with a later release",
+    "config-cred-boto3-token-only": "an argument of boto3.Session; client() ignores it, as boto3's",
+    "config-cred-boto3-account-only": "an argument of boto3.Session; client() ignores it, as boto3's",
+    "config-proxy": "proxies come with a later release",
 }
 
 

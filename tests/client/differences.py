@@ -164,3 +164,5 @@ RESPONSES: dict[str, Change] = {
     "resp-err-bad-utf8-500": _client_error("\ufffd\ufffd", "500"),
     "resp-err-gzip-400": {"error": ANY},
 }
+
+CONFIG: dict[str, Change] = {}

@@ -7,6 +7,7 @@ from sagewire.client.payload import FilePayload, StreamPayload
 from sagewire.exceptions import (
     ConnectionError,  # noqa: A004 - boto3's name
     HTTPClientError,
+    InvalidArgumentError,
     ReadTimeoutError,
 )
 from sagewire.model.runtime import SIGNING_NAME
@@ -162,9 +163,9 @@ class Sender:
             return connection.exchange(
                 "POST", request.target, headers, body.pieces() if streamed else body, None
             )
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, InvalidArgumentError):
             connection.close()
-            raise _unencodable(request) from None
+            raise _faulty_header(request) from None
         except BaseException:
             # Whatever went wrong, half a request may be on this connection.
             connection.close()
@@ -220,12 +221,21 @@ class Sender:
         return answer.exception()
 
 
-def _unencodable(request: "Request") -> HTTPClientError:
-    """Return the error for text that UTF-8 cannot hold: half of a surrogate pair."""
+def _faulty_header(request: "Request") -> HTTPClientError:
+    """Return boto3's error for a value that would end its header early, or is no text at all.
+
+    A line end followed by a space or a tab folds the header and is sent, as boto3 sends it.
+    """
     for name, value in request.members:
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        try:
+            data = value.encode("utf-8")
+        except UnicodeEncodeError:
             return HTTPClientError(error=f"Invalid header value {value!a} of {name}")
-    return HTTPClientError(error="Invalid header value: the session token is not text")
+        folded = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if any(line[:1] not in (b" ", b"\t") for line in folded.split(b"\n")[1:]):
+            return HTTPClientError(error=f"Invalid header value {data!r}")
+    # What is left is secret.
+    return HTTPClientError(error="Invalid header value of X-Amz-Security-Token")
 
 
 def _add_trace_id(headers: "list[tuple[str, str]]") -> None:

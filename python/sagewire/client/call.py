@@ -22,8 +22,8 @@ _TARGETS_KEPT = 256
 class Request:
     """One call, ready to be sent any number of times.
 
-    `members` are the headers of the caller's parameters, in the caller's order. `body` is bytes, a
-    buffer, or an object with `pieces`; `length` is `None` where only the sending will tell.
+    `members` are the headers of the caller's parameters, in the caller's order. `body` is bytes or
+    an object with `pieces`; `length` is `None` where only the sending will tell.
     """
 
     __slots__ = ("body", "length", "members", "target", "url")
@@ -156,10 +156,11 @@ def _prepare_carefully(
 def _sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
     if isinstance(body, str):
         body = body.encode("utf-8")
-    if not isinstance(body, (bytes, bytearray)):
+    elif isinstance(body, (bytearray, memoryview)):
+        # A snapshot: what is hashed, sent and sent again is the same, whatever other threads do.
+        body = bytes(body)
+    elif not isinstance(body, bytes):
         body = payload.of_object(body, signed=signed)
-    if isinstance(body, memoryview):
-        return body, body.nbytes
-    if isinstance(body, (bytes, bytearray)):
-        return body, len(body)
-    return body, body.length
+        if not isinstance(body, bytes):
+            return body, body.length
+    return body, len(body)

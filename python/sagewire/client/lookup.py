@@ -1,6 +1,4 @@
-"""One setting by its names in `Config`, the environment and the profile; and checks of those that
-have no effect.
-"""
+"""One setting by its names in `Config`, the environment and the profile, and checks on settings."""
 
 from sagewire import config as checks
 from sagewire.exceptions import InvalidConfigError
@@ -58,6 +56,7 @@ def check_words(lookup: Lookup) -> None:
 
 
 def check_supported(given: "dict[str, Any]") -> None:
+    """Raise `InvalidConfigError` for settings whose effect is not built yet."""
     for field in ("proxies", "proxies_config"):
         if given.get(field):
             raise InvalidConfigError(
@@ -68,6 +67,7 @@ def check_supported(given: "dict[str, Any]") -> None:
 
 
 def check_built(mode: str) -> None:
+    """Raise `InvalidConfigError` for a retry mode of boto3's that is not built yet."""
     if mode == "adaptive":
         raise InvalidConfigError(
             error_msg="retry mode 'adaptive' is not supported by this release of sagewire; "

@@ -1,7 +1,7 @@
-"""What `Body` becomes on the wire: its length, its hash, its pieces, and its rewinding for a retry.
+"""What a file as `Body` becomes on the wire: length, hash, pieces, and rewinding for a retry.
 
-Text and bytes need none of this. A file is read twice: once for its hash (the signature comes before
-the body), once to be sent; both times from where it stood when the call began.
+Text and bytes need none of this. A file is read twice: once for its hash (the signature comes
+before the body), once to be sent; both times from where it stood when the call began.
 """
 
 import os
@@ -17,14 +17,12 @@ HASH_PIECE_BYTES = 1024 * 1024
 SEND_PIECE_BYTES = 128 * 1024
 
 
-def of_object(body: "Any", *, signed: bool) -> "bytes | memoryview | FilePayload | StreamPayload":
-    """Return what to send for a body that is neither `bytes`, `bytearray` nor `str`.
+def of_object(body: "Any", *, signed: bool) -> "bytes | FilePayload | StreamPayload":
+    """Return what to send for a body that is neither text nor bytes of any kind.
 
     An object that cannot seek can only be sent unsigned. Raises `TypeError`, `OSError` or
     `ValueError` that name `Body` for objects that cannot be sent at all.
     """
-    if isinstance(body, memoryview):
-        return body
     if not hasattr(body, "read"):
         raise TypeError(
             f"Body: expected bytes, bytearray, str or a file, got {type(body).__name__}"
@@ -86,8 +84,9 @@ class FilePayload:
         return hashed.hexdigest()
 
     def pieces(self, size: int = SEND_PIECE_BYTES) -> "Iterator[bytes]":
-        """Yield exactly `length` bytes; raise `BodyChangedError` before the last ones if the file
-        has become shorter or longer.
+        """Yield exactly `length` bytes.
+
+        Raises `BodyChangedError` before the last ones if the file has become shorter or longer.
         """
         left = self.length
         while left:
@@ -131,7 +130,7 @@ class StreamPayload:
         self.length = length
 
     def pieces(self) -> "Iterator[bytes]":
-        """Yield what the object gives; raise `BodyChangedError` if that is not what it announced."""
+        """Yield what the object gives; `BodyChangedError` if that is not what it announced."""
         sent = 0
         while True:
             piece = self._stream.read(SEND_PIECE_BYTES)

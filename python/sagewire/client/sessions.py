@@ -27,6 +27,7 @@ def _botocore_session(session: "Any") -> "Any":
 
 
 def profile_of(session: "Any", profile_name: "str | None") -> "Profile":
+    """Return a session's profile. `TypeError` if it has none, or if one is named beside it."""
     inner = _botocore_session(session)
     if profile_name is not None or not hasattr(inner, "get_scoped_config"):
         raise TypeError(
@@ -44,5 +45,8 @@ def profile_of(session: "Any", profile_name: "str | None") -> "Profile":
 
 
 def region_of(session: "Any") -> "str | None":
-    region = getattr(session, "region_name", None)
-    return region or _botocore_session(session).get_config_variable("region")
+    """Return a session's region, if it has one."""
+    region: str | None = getattr(session, "region_name", None)
+    if region is None:
+        region = _botocore_session(session).get_config_variable("region")
+    return region

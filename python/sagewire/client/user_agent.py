@@ -45,8 +45,7 @@ def build(
 ) -> str:
     """Return the header's value. `user_agent` replaces all but our product and `extra`."""
     if user_agent is not None:
-        parts = [user_agent, product()]
-        return " ".join(parts + [extra] if extra else parts)
+        return " ".join([user_agent, product(), *([extra] if extra else [])])
     system = os.uname()
     name = sys.implementation.name
     parts = [

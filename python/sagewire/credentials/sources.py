@@ -35,6 +35,7 @@ class Fixed:
         self.method = method
 
     def current(self) -> Credentials:
+        """Return them."""
         return self.credentials
 
     def __reduce__(self) -> "Any":
@@ -55,6 +56,7 @@ class Absent:
         self.source = source
 
     def current(self) -> Credentials:
+        """Raise `NoCredentialsError`, or its subclass that names the unsupported source."""
         if self.source is not None:
             raise UnsupportedCredentialSourceError(found=self.found, source=self.source)
         raise NoCredentialsError
@@ -71,6 +73,7 @@ class FromCallable:
         self._credentials: Credentials | None = None
 
     def current(self) -> Credentials:
+        """Return what the function last returned, asking it first if that has expired."""
         credentials = self._credentials
         if credentials is None or _expired(credentials):
             credentials = self._function()
@@ -102,6 +105,7 @@ class FromSession:
         return getattr(self._theirs, "method", None)
 
     def current(self) -> Credentials:
+        """Return the session's credentials of this moment."""
         if self._theirs is None:
             raise NoCredentialsError
         frozen = self._theirs.get_frozen_credentials()

@@ -1,0 +1,145 @@
+"""Every recorded configuration: environment and files to a client's settings and credentials."""
+
+import base64
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sagewire
+from sagewire.exceptions import NoCredentialsError
+from tests.client import recorded
+from tests.client.claims import reason_not_yet
+from tests.client.differences import CONFIG, changed
+from tests.support import vectors
+from tests.support.capture import CaptureServer
+
+CASES = vectors.load("config.jsonl")
+
+
+def parameters() -> list[Any]:
+    if not CASES:
+        absent = pytest.mark.skip(reason="recorded vectors are not part of a clone")
+        return [pytest.param({}, id="absent", marks=absent)]
+    return [
+        pytest.param(
+            case,
+            id=case["id"],
+            marks=[pytest.mark.skip(reason=reason)]
+            if (reason := reason_not_yet(case["id"]))
+            else [],
+        )
+        for case in CASES
+    ]
+
+
+def placed(text: str, home: Path) -> str:
+    return text.replace("{HOME}", str(home))
+
+
+def write_files(files: dict[str, Any], home: Path) -> None:
+    for name, content in files.items():
+        path = home / name
+        if "{SSOCACHE:" in name:
+            key = name.partition("{SSOCACHE:")[2].rstrip("}")
+            digest = hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
+            path = home / ".aws" / "sso" / "cache" / f"{digest}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, dict) and "b64" in content:
+            path.write_bytes(base64.b64decode(content["b64"]))
+        elif content is None or isinstance(content, dict):
+            path.mkdir(exist_ok=True)
+        else:
+            path.write_bytes(placed(content, home).encode())
+
+
+@pytest.mark.parametrize("case", parameters())
+def test_a_recorded_configuration_gives_the_same_client(
+    case: dict[str, Any], clean_environment: Any, tmp_path: Path, server_tls: Any, ca_path: str
+) -> None:
+    expected = changed(case["expect"], CONFIG.get(case["id"]))
+    write_files(case["files"], tmp_path)
+    for name, value in case["env"].items():
+        clean_environment.setenv(name, placed(value, tmp_path))
+    arguments = {
+        key: placed(value, tmp_path) if isinstance(value, str) else recorded.unwrapped(value)
+        for key, value in {**case["boto3_args"], **case["client"]}.items()
+    }
+    if "config" in arguments:
+        arguments["config"] = sagewire.Config(**arguments["config"])
+    if expected.get("error"):
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - compared in full below
+            sagewire.client(**arguments).invoke_endpoint(EndpointName="ep", Body=b"{}")
+        error = expected["error"]
+        error = {**error, "message": placed(error["message"], tmp_path)}
+        recorded.same_error(error, raised.value)
+        return
+    with sagewire.client(**arguments) as client:
+        recorded.frozen(client, case["time"])
+        same_settings(expected, client, tmp_path)
+        same_credentials(expected.get("credentials"), client)
+        if case["call"] and "call" in expected:
+            kwargs = case.get("kwargs", {"EndpointName": "ep", "Body": {"type": "bytes"}})
+            with contextlib.ExitStack() as stack:
+                kwargs = {name: recorded.body(value, stack) for name, value in kwargs.items()}
+                same_call(expected["call"], client, kwargs, server_tls)
+
+
+def same_settings(expected: dict[str, Any], client: Any, home: Path) -> None:
+    settings = client._settings
+    config = client.meta.config
+    assert client.meta.region_name == expected["region"]
+    assert client.meta.partition == expected["partition"]
+    assert client.meta.endpoint_url == expected["meta_endpoint_url"]
+    assert config.retries == expected["retries"]
+    assert config.read_timeout == expected["read_timeout"]
+    assert config.connect_timeout == expected["effective_timeout"]["connect"]
+    assert config.max_pool_connections == expected["max_pool_connections"]
+    assert config.signature_version == expected["signature_version"]
+    assert bool(config.tcp_keepalive) == expected["keepalive"]
+    assert config.user_agent_appid == expected["user_agent_appid"]
+    verify = settings.ca_bundle if settings.verify and settings.ca_bundle else settings.verify
+    wanted = expected["verify"]
+    assert verify == (placed(wanted, home) if isinstance(wanted, str) else wanted)
+
+
+def same_credentials(expected: dict[str, Any] | None, client: Any) -> None:
+    source = client._settings.source
+    if expected is None:
+        with pytest.raises(NoCredentialsError):
+            source.current()
+        return
+    found = source.current()
+    assert source.method == expected["method"]
+    assert (found.access_key_id, found.secret_access_key) == (
+        expected["access_key"],
+        expected["secret_key"],
+    )
+    assert (found.token or None) == expected["token"]
+
+
+def same_call(
+    expected: dict[str, Any], client: Any, kwargs: dict[str, Any], server_tls: Any
+) -> None:
+    tls = server_tls if expected["url"].startswith("https") else None
+    client._settings.verify = False
+    with (
+        CaptureServer([], tls) as server,
+        recorded.redirected(lambda _host, _port: ("127.0.0.1", server.port)),
+    ):
+        if "error" in expected:
+            with pytest.raises(Exception) as raised:  # noqa: PT011 - compared in full below
+                client.invoke_endpoint(**kwargs)
+            recorded.same_error(expected["error"], raised.value)
+            return
+        client.invoke_endpoint(**kwargs)["Body"].read()
+        client.close()
+    (request,) = server.requests
+    scheme, _, rest = expected["url"].partition("://")
+    host, slash, path = rest.partition("/")
+    assert (request.scheme, request.header("host"), request.target) == (scheme, host, slash + path)
+    if "credential_scope" in expected:
+        assert f"Credential={expected['credential_scope']}," in request.header("authorization")
+    assert request.header("x-amz-security-token") == expected.get("security_token")
