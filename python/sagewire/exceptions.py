@@ -116,13 +116,15 @@ class ClientError(_Bridge, Exception):
         retry_info = ""
         if metadata.get("MaxAttemptsReached", False):
             retry_info = f" (reached max retries: {metadata['RetryAttempts']})"
-        super().__init__(
+        # Not super(): behind a bridge that is botocore's class, which wants both arguments.
+        Exception.__init__(
+            self,
             self.MSG_TEMPLATE.format(
                 error_code=error.get("Code", "Unknown"),
                 error_message=error.get("Message", "Unknown"),
                 operation_name=operation_name,
                 retry_info=retry_info,
-            )
+            ),
         )
         self.response = error_response
         self.operation_name = operation_name
@@ -290,16 +292,16 @@ class ParamValidationError(BotoCoreError):
     fmt = "Parameter validation failed:\n{report}"
 
 
-class UnknownServiceError(BotoCoreError):
-    """Only `sagemaker-runtime` is spoken here."""
-
-    fmt = "Unknown service: '{service_name}'. Valid service names are: {known_service_names}"
-
-
 class DataNotFoundError(BotoCoreError):
     """There is no API model of that version."""
 
     fmt = "Unable to load data for: {data_path}"
+
+
+class UnknownServiceError(DataNotFoundError):
+    """Only `sagemaker-runtime` is spoken here."""
+
+    fmt = "Unknown service: '{service_name}'. Valid service names are: {known_service_names}"
 
 
 class OperationNotPageableError(BotoCoreError):

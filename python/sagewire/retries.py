@@ -6,7 +6,7 @@
 A policy gets the random number as an argument and never sleeps: the client does.
 """
 
-import threading
+from _thread import allocate_lock
 
 from sagewire.exceptions import (
     ConnectionClosedError,
@@ -104,7 +104,7 @@ class Standard:
     def __init__(self, max_attempts: int) -> None:
         self.max_attempts = max_attempts
         self._quota = self._CAPACITY
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def wait(
         self, failure: Failure, attempt: int, chance: float, notes: "dict[str, Any]"

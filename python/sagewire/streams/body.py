@@ -131,6 +131,10 @@ class StreamingBody(io.IOBase):
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    def __reduce__(self) -> "Any":
+        """Raise `TypeError`: what is still on a connection cannot be pickled."""
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object: pickle what read() returns")
+
     def set_socket_timeout(self, timeout: "float | None") -> None:
         """Set how long, in seconds, each wait for more of this body may take from now on."""
         self._raw_stream.set_timeout(timeout)

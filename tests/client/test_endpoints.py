@@ -1,0 +1,119 @@
+"""Regions to endpoints: AWS's own cases, and boto3's own checks."""
+
+import botocore.session
+import pytest
+from botocore.exceptions import InvalidRegionError as BotocoreInvalidRegionError
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url, validate_region_name
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewire.endpoints import Origin, check_url, checked_region, resolve
+from sagewire.exceptions import EndpointResolutionError, InvalidRegionError, NoRegionError
+from tests.support import vectors
+
+CASES = vectors.load("endpoints.jsonl") or [None]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"] if case else "absent")
+def test_an_endpoint_of_awss_rule_set(case: dict | None) -> None:
+    if case is None:
+        pytest.skip("recorded vectors are not part of a clone")
+    given_, expected = case["params"], case["expect"]
+
+    def resolved() -> str:
+        return resolve(
+            given_.get("Region"),
+            fips=given_.get("UseFIPS", False),
+            dualstack=given_.get("UseDualStack", False),
+            endpoint=given_.get("Endpoint"),
+        )
+
+    if "error" in expected:
+        with pytest.raises(EndpointResolutionError) as raised:
+            resolved()
+        assert str(raised.value) == expected["error"]
+    else:
+        assert resolved() == expected["endpoint"]["url"]
+
+
+def test_every_region_botocore_lists_resolves_as_botocore_resolves_it() -> None:
+    session = botocore.session.Session()
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("sagemaker-runtime", partition):
+            theirs = session.create_client(
+                "sagemaker-runtime", region, aws_access_key_id="a", aws_secret_access_key="b"
+            )
+            assert resolve(region) == theirs.meta.endpoint_url
+
+
+region_names = st.one_of(
+    st.text("abz-019_. @\n", max_size=8), st.from_regex(r"[a-z]{2}-[a-z]+-[0-9]", fullmatch=True)
+)
+
+
+@given(region_names)
+def test_regions_are_checked_as_botocore_checks_them(region: str) -> None:
+    if region.startswith("fips-") or region.endswith("-fips"):
+        return
+    try:
+        validate_region_name(region)
+    except BotocoreInvalidRegionError:
+        with pytest.raises(InvalidRegionError):
+            checked_region(region)
+    else:
+        assert checked_region(region) == (region, False)
+
+
+def test_no_region_is_an_error_of_its_own() -> None:
+    with pytest.raises(NoRegionError, match=r"^You must specify a region\.$"):
+        checked_region(None)
+
+
+hosts = st.one_of(
+    st.text("abc-_.09:[]", max_size=12),
+    st.sampled_from(["[::1]", "localhost.", "a" * 64, "x" * 63 + ".com", "127.0.0.1"]),
+)
+
+
+@given(
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["http://", "https://", "HTTP://", "", "//"]),
+        hosts,
+        st.sampled_from(["", ":80", "/p", "?q", "#f", "/\n"]),
+        st.sampled_from(["", "/", "@"]),
+    )
+)
+def test_urls_are_checked_as_botocore_checks_them(url: str) -> None:
+    try:
+        valid = bool(is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url))
+    except ValueError:
+        valid = False  # the standard library refuses to split it
+    try:
+        check_url(url)
+    except ValueError as error:
+        assert str(error) == f"Invalid endpoint: {url}"
+        assert not valid or not url.startswith("http") or "[" in url
+    else:
+        assert valid
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "host_header", "path", "query"),
+    [
+        ("http://h:8080/base", "h", 8080, "h:8080", "/base", ""),
+        ("http://h/base/", "h", 80, "h", "/base", ""),
+        ("https://H:443", "h", 443, "h", "", ""),
+        ("http://h:443", "h", 443, "h:443", "", ""),
+        ("http://[::1]:8080", "::1", 8080, "[::1]:8080", "", ""),
+        ("http://u:p@h/a b?x=1&y#f", "h", 80, "h", "/a%20b", "?x=1&y"),
+        ("http://h/%c3%a9\u00e9%zz", "h", 80, "h", "/%C3%A9%C3%A9%25zz", ""),
+        ("http://h//", "h", 80, "h", "/", ""),
+    ],
+)
+def test_a_url_is_taken_apart_and_cleaned(
+    url: str, host: str, port: int, host_header: str, path: str, query: str
+) -> None:
+    origin = Origin(url)
+    assert (origin.host, origin.port, origin.host_header) == (host, port, host_header)
+    assert (origin.path, origin.query) == (path, query)
