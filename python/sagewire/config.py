@@ -203,12 +203,12 @@ def check_timeout(kind: str, value: "Any") -> None:
         return
     if isinstance(value, bool):
         raise ValueError(  # noqa: TRY004 - boto3's class
-
             f"{kind} timeout cannot be a boolean value. It must be an int, float or None."
         )
     if not isinstance(value, (int, float)):
         raise ValueError(  # noqa: TRY004 - boto3's class
-            f"Timeout value {kind} was {value}, but it must be an int, float or None.")
+            f"Timeout value {kind} was {value}, but it must be an int, float or None."
+        )
     if value <= 0:
         raise ValueError(
             f"Attempted to set {kind} timeout to {value}, but the timeout cannot be set to a "

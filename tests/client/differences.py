@@ -149,9 +149,6 @@ RESPONSES: dict[str, Change] = {
             },
         },
     ),
-    "resp-body-set-socket-timeout-after-read": lambda expected: {
-        "read": [expected["read"][0], {"op": ["set_socket_timeout", 1], "value": None}]
-    },
     "resp-err-model-error-status-bad": _client_error("m", "ModelError"),
     "resp-err-model-error-status-list": _client_error("m", "ModelError"),
     "resp-err-body-type-int": _client_error("boom", "42"),
@@ -163,6 +160,17 @@ RESPONSES: dict[str, Change] = {
     "resp-err-bad-utf8-400": _client_error("\ufffd\ufffd", "400"),
     "resp-err-bad-utf8-500": _client_error("\ufffd\ufffd", "500"),
     "resp-err-gzip-400": {"error": ANY},
+    # A head that breaks off is no answer, whatever its first line says.
+    "resp-conn-close-mid-head": lambda _expected: {
+        "error": {
+            "type": "botocore.exceptions.ConnectionClosedError",
+            "mro": ["HTTPClientError", "BotoCoreError"],
+            "message": "",
+            "message_exact": False,
+        }
+    },
+    # What is left of a body is small and already here: it is read and thrown away.
+    "resp-reuse-partial-closed": {"second_call_same_connection": True},
 }
 
 CONFIG: dict[str, Change] = {}

@@ -108,7 +108,7 @@ def test_a_recorded_answer_gives_what_boto3_gave(
             with pytest.raises(Exception) as raised:  # noqa: PT011 - compared in full below
                 client.invoke_endpoint(**kwargs)
             if expected["error"] is ANY:
-                assert type(raised.value) is sagewire.exceptions.ClientError
+                assert isinstance(raised.value, sagewire.exceptions.ClientError)
             else:
                 recorded.same_error(expected["error"], raised.value)
         else:

@@ -26,7 +26,11 @@ NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 # A header's text: no line ends, no lone surrogates, and none of the non-ASCII spaces that boto3
 # signs as a space and sends as they are (docs/differences.md).
 header_text = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r\n\x1c\x1d\x1e\x1f\x85\xa0", exclude_categories=["Zs", "Zl", "Zp", "Cs"])
+    st.characters(
+        codec="utf-8",
+        exclude_characters="\r\n\x1c\x1d\x1e\x1f\x85\xa0",
+        exclude_categories=["Zs", "Zl", "Zp", "Cs"],
+    )
     | st.sampled_from(" \t"),
     max_size=40,
 )
@@ -114,14 +118,21 @@ def test_both_send_a_file_from_where_it_stands(
 
 
 anything = st.one_of(
-    st.none(), st.integers(), st.booleans(), st.binary(max_size=5), st.text(max_size=5), st.lists(st.integers(), max_size=2)
+    st.none(),
+    st.integers(),
+    st.booleans(),
+    st.binary(max_size=5),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=2),
 )
 
 
 @settings(deadline=None, max_examples=150)
 @given(
     kwargs=st.dictionaries(
-        st.sampled_from(["EndpointName", "Body", "ContentType", "TargetModel", "SessionId", "Nope", "body"]),
+        st.sampled_from(
+            ["EndpointName", "Body", "ContentType", "TargetModel", "SessionId", "Nope", "body"]
+        ),
         anything,
     )
 )
@@ -164,6 +175,6 @@ def test_every_config_field_and_default_is_boto3s() -> None:
     from sagewire.config import DEFAULTS
 
     assert list(DEFAULTS) == list(BotocoreConfig.OPTION_DEFAULTS)
-    assert {
-        name: getattr(sagewire.Config(), name) for name in DEFAULTS
-    } == {name: getattr(BotocoreConfig(), name) for name in DEFAULTS}
+    assert {name: getattr(sagewire.Config(), name) for name in DEFAULTS} == {
+        name: getattr(BotocoreConfig(), name) for name in DEFAULTS
+    }

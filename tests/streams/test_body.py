@@ -18,7 +18,9 @@ def body(data: bytes, length: int | str | None = None) -> StreamingBody:
     return StreamingBody(io.BytesIO(data), len(data) if length is None else length)  # type: ignore[arg-type]
 
 
-lines = st.lists(st.sampled_from([b"a", b"bb", b"\n", b"\r", b"\r\n", b"\x0b", b"\x1c", b"\xc2\x85"])).map(b"".join)
+lines = st.lists(
+    st.sampled_from([b"a", b"bb", b"\n", b"\r", b"\r\n", b"\x0b", b"\x1c", b"\xc2\x85"])
+).map(b"".join)
 
 
 @given(data=lines, size=st.integers(1, 6), keepends=st.booleans())

@@ -178,11 +178,15 @@ class Sender:
             return kept[1]
         from sagewire import _impl
 
+        token = credentials.token or None
+        if token is not None and _ends_early(token.encode("utf-8", "replace")):
+            # Said here, because those below would show the value.
+            raise HTTPClientError(error="Invalid header value of X-Amz-Security-Token")
         s3 = self.signature == "s3v4"
         signer = _impl.sigv4.Signer(
             credentials.access_key_id,
             credentials.secret_access_key,
-            credentials.token or None,
+            token,
             self._region,
             SIGNING_NAME,
             not s3,  # normalize_path
@@ -231,11 +235,15 @@ def _faulty_header(request: "Request") -> HTTPClientError:
             data = value.encode("utf-8")
         except UnicodeEncodeError:
             return HTTPClientError(error=f"Invalid header value {value!a} of {name}")
-        folded = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if any(line[:1] not in (b" ", b"\t") for line in folded.split(b"\n")[1:]):
+        if _ends_early(data):
             return HTTPClientError(error=f"Invalid header value {data!r}")
-    # What is left is secret.
-    return HTTPClientError(error="Invalid header value of X-Amz-Security-Token")
+    return HTTPClientError(error="Invalid header value")
+
+
+def _ends_early(value: bytes) -> bool:
+    """Say whether a line end in a header's value is followed by anything but a space or a tab."""
+    lines = value.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return any(line[:1] not in (b" ", b"\t") for line in lines[1:])
 
 
 def _add_trace_id(headers: "list[tuple[str, str]]") -> None:

@@ -51,6 +51,9 @@ class TlsSettings:
             connected.close()
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None
+        except SSLError:  # ours, about the settings; it is an OSError too
+            connected.close()
+            raise
         except (ssl.SSLError, ValueError) as error:
             connected.close()
             raise SSLError(endpoint_url=url, error=str(error)) from None

@@ -1,0 +1,272 @@
+"""What cannot be sent, or goes wrong on the way: the exact exception and words."""
+
+import io
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import sagewire
+from sagewire.exceptions import (
+    BodyChangedError,
+    ClientError,
+    HTTPClientError,
+    InvalidConfigError,
+    ParamValidationError,
+    UnsupportedCredentialSourceError,
+)
+from tests.support.capture import CaptureServer
+
+KEYS = {
+    "region_name": "us-east-1",
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "secret",
+}
+
+
+@pytest.fixture
+def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
+    with CaptureServer() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: CaptureServer) -> Iterator[Any]:
+    with sagewire.client(endpoint_url=server.url, **KEYS) as made:
+        made._ambient.sleep = lambda _seconds: None
+        yield made
+
+
+class Changing(io.BytesIO):
+    """A file whose length changes between its hashing and its sending."""
+
+    def __init__(self, data: bytes, changed: bytes) -> None:
+        super().__init__(data)
+        self._changed = changed
+        self._ends = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        if size and not piece:
+            self._ends += 1
+        if self._ends == 1:
+            position = self.tell()
+            self.seek(0)
+            self.truncate()
+            self.write(self._changed)
+            self.seek(position)
+            self._ends = 2
+        return piece
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (b"0123", "10 bytes were announced, the file now has 4."),
+        (b"0123456789ab", "10 bytes were announced, the file now has 12."),
+        (b"", "10 bytes were announced, the file now has 0."),
+    ],
+)
+def test_a_file_whose_length_changes_is_not_half_sent(
+    client: Any, server: CaptureServer, changed: bytes, words: str
+) -> None:
+    with pytest.raises(BodyChangedError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=Changing(b"0123456789", changed))
+    assert str(raised.value) == f"Body changed while it was being sent: {words}"
+    assert all(request.truncated for request in server.requests)
+    # The connection was given up; the next call has one of its own.
+    assert client.invoke_endpoint(EndpointName="ep", Body=b"x")["Body"].read() == b"{}"
+
+
+def test_a_closed_file(client: Any, server: CaptureServer, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes(b"x")
+    file = path.open("rb")
+    file.close()
+    with pytest.raises(ValueError, match=r"^Body: .*closed file"):
+        client.invoke_endpoint(EndpointName="ep", Body=file)
+    assert server.requests == []
+
+
+def test_a_file_that_cannot_be_read(client: Any, tmp_path: pathlib.Path) -> None:
+    with (
+        (tmp_path / "body").open("wb") as file,
+        pytest.raises(io.UnsupportedOperation, match=r"^Body: read$"),
+    ):
+        client.invoke_endpoint(EndpointName="ep", Body=file)
+
+
+def test_a_text_file(client: Any) -> None:
+    with pytest.raises(TypeError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=io.StringIO("a"))
+    assert str(raised.value) == ("Body: the file gives text; open it in binary mode, or pass a str")
+
+
+def test_a_pipe_and_an_object_that_only_reads(client: Any) -> None:
+    reader, writer = os.pipe()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe, pytest.raises(OSError, match="Body: Illegal seek"):
+        client.invoke_endpoint(EndpointName="ep", Body=pipe)
+
+    class OnlyReads:
+        def read(self, size: int = -1) -> bytes:
+            return b""
+
+    with pytest.raises(TypeError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=OnlyReads())
+    assert str(raised.value) == (
+        "Body: OnlyReads has read() but cannot seek, and a signed body is read twice; "
+        "pass its bytes, or use an unsigned client"
+    )
+
+
+def test_a_line_end_in_a_header_is_refused_and_nothing_is_sent(
+    client: Any, server: CaptureServer
+) -> None:
+    with pytest.raises(HTTPClientError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=b"", ContentType="a\nX-Evil: 1")
+    assert str(raised.value) == (
+        "An HTTP Client raised an unhandled exception: Invalid header value b'a\\nX-Evil: 1'"
+    )
+    assert server.requests == []
+
+
+def test_a_faulty_session_token_is_not_shown(server: CaptureServer) -> None:
+    with (
+        sagewire.client(
+            endpoint_url=server.url, aws_session_token="secret\ntoken", **KEYS
+        ) as client,
+        pytest.raises(Exception) as raised,  # noqa: PT011 - the words are compared
+    ):
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert "secret" not in str(raised.value)
+    assert "X-Amz-Security-Token" in str(raised.value) or "token" in str(raised.value)
+
+
+def test_positional_arguments_and_unknown_names(client: Any) -> None:
+    with pytest.raises(TypeError, match=r"^invoke_endpoint\(\) only accepts keyword arguments\.$"):
+        client.invoke_endpoint("ep", b"")
+    with pytest.raises(ParamValidationError, match='Unknown parameter in input: "Bdy"'):
+        client.invoke_endpoint(EndpointName="ep", Body=b"", Bdy=b"")
+    with pytest.raises(AttributeError, match="'SageMakerRuntime' object has no attribute 'nope'"):
+        client.nope  # noqa: B018 - the look-up is the test
+
+
+def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
+    import socket
+    import threading
+
+    answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 20):
+                    pass
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            sagewire.client(endpoint_url=url, **KEYS) as client,
+            pytest.raises(ClientError) as raised,
+        ):
+            client.invoke_endpoint(EndpointName="ep", Body=b"x" * 8_000_000)
+        thread.join(5)
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"config": sagewire.Config(proxies={"http": "http://p:1"})}, r"Config\(proxies="),
+        ({"config": sagewire.Config(retries={"mode": "adaptive"})}, "supported are 'standard'"),
+        ({"config": sagewire.Config(signature_version="v4-query")}, "'v4-query' is not supported"),
+        ({"verify": " "}, "^Invalid CA bundle"),
+    ],
+)
+def test_settings_without_effect_are_refused(
+    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidConfigError, match=words):
+        sagewire.client(**KEYS, **arguments)
+
+
+def test_a_proxy_of_the_environment_is_not_silently_passed_by(
+    clean_environment: pytest.MonkeyPatch,
+) -> None:
+    clean_environment.setenv("HTTPS_PROXY", "http://user:secret@proxy:3128")
+    with pytest.raises(InvalidConfigError, match="NO_PROXY") as raised:
+        sagewire.client(**KEYS)
+    assert "secret" not in str(raised.value)
+    sagewire.client(**KEYS, config=sagewire.Config(proxies={}))
+    sagewire.client(**KEYS, endpoint_url="http://127.0.0.1:1")
+    clean_environment.setenv("NO_PROXY", ".amazonaws.com")
+    sagewire.client(**KEYS)
+
+
+@pytest.mark.parametrize(
+    ("variables", "found", "source"),
+    [
+        (
+            {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/"},
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "the container credentials endpoint",
+        ),
+        (
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"},
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "assuming a role with a web identity",
+        ),
+    ],
+)
+def test_a_source_of_a_later_release_is_named(
+    server: CaptureServer,
+    clean_environment: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    found: str,
+    source: str,
+) -> None:
+    for name, value in variables.items():
+        clean_environment.setenv(name, value)
+    client = sagewire.client(region_name="us-east-1", endpoint_url=server.url)
+    with pytest.raises(UnsupportedCredentialSourceError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert str(raised.value).startswith(
+        f"Unable to locate credentials: {found} asks for {source}, which sagewire does not support"
+    )
+    assert "sagewire.client(session=boto3.Session())" in str(raised.value)
+
+
+def test_a_profile_that_asks_for_a_role_is_named(
+    server: CaptureServer, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[profile r]\nrole_arn = x\nsource_profile = s\n")
+    client = sagewire.client(region_name="us-east-1", profile_name="r", endpoint_url=server.url)
+    with pytest.raises(UnsupportedCredentialSourceError, match="role_arn of profile 'r' asks for"):
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"config": {"read_timeout": 1}}, "^config: expected sagewire.Config or botocore"),
+        (
+            {"credentials": "AKID"},
+            "^credentials: expected sagewire.sigv4.Credentials or a callable",
+        ),
+        ({"session": object()}, "^session: takes a boto3 or botocore session"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_named(
+    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        sagewire.client(region_name="us-east-1", **arguments)

@@ -1,0 +1,219 @@
+"""The client object: what it shows, how it pickles, shares, forks, retries and warns."""
+
+import datetime
+import io
+import logging
+import os
+import pickle
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import sagewire
+from sagewire.exceptions import (
+    ClientError,
+    OperationNotPageableError,
+    ReadTimeoutError,
+    UnknownServiceError,
+)
+from sagewire.sigv4 import Credentials
+from tests.support.capture import DEFAULT_ANSWER, CaptureServer
+
+KEYS = {
+    "region_name": "us-east-1",
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "topsecret",
+}
+ERROR_500 = b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.fixture
+def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
+    with CaptureServer() as running:
+        yield running
+
+
+def made(server: CaptureServer, **arguments: Any) -> Any:
+    client = sagewire.client(endpoint_url=server.url, **{**KEYS, **arguments})
+    client._ambient.sleep = lambda _seconds: None
+    return client
+
+
+def call(client: Any, **more: Any) -> Any:
+    return client.invoke_endpoint(EndpointName="ep", Body=b"x", **more)["Body"].read()
+
+
+def test_what_a_client_shows(server: CaptureServer) -> None:
+    client = made(server)
+    public = [name for name in dir(client) if not name.startswith("_")]
+    assert public == [
+        "can_paginate",
+        "close",
+        "exceptions",
+        "get_paginator",
+        "get_waiter",
+        "invoke_endpoint",
+        "meta",
+        "waiter_names",
+    ]
+    assert client.meta.method_to_api_mapping == {"invoke_endpoint": "InvokeEndpoint"}
+    assert client.meta.service_model.service_id == "SageMaker Runtime"
+    assert client.meta.service_model.operation_names == ["InvokeEndpoint"]
+    assert client.can_paginate("invoke_endpoint") is False
+    assert client.waiter_names == []
+    with pytest.raises(OperationNotPageableError, match="Operation cannot be paginated: invoke_e"):
+        client.get_paginator("invoke_endpoint")
+    with pytest.raises(KeyError):
+        client.can_paginate("InvokeEndpoint")
+    with pytest.raises(ValueError, match="Waiter does not exist: x"):
+        client.get_waiter("x")
+    with pytest.raises(UnknownServiceError, match=r"^Unknown service: 's3'. Valid service names"):
+        sagewire.client("s3", "us-east-1")
+
+
+def test_secrets_are_not_shown(server: CaptureServer) -> None:
+    url = server.url.replace("http://", "http://user:password@")
+    client = made(server, aws_session_token="alsosecret")
+    other = sagewire.client(endpoint_url=url, **KEYS)
+    for shown in (repr(client), repr(other), repr(client.meta.config), repr(client.__dir__())):
+        for secret in ("topsecret", "alsosecret", "password"):
+            assert secret not in shown
+    assert repr(client) == f"<sagewire.SageMakerRuntime us-east-1 {server.url}>"
+
+
+def test_a_client_works_after_close_and_is_a_context_manager(server: CaptureServer) -> None:
+    with made(server) as client:
+        assert call(client) == b"{}"
+        client.close()
+        client.close()
+        assert call(client) == b"{}"
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_client_pickles(server: CaptureServer) -> None:
+    client = made(server, config=sagewire.Config(read_timeout=7))
+    call(client)
+    with pickle.loads(pickle.dumps(client)) as again:
+        assert call(again) == b"{}"
+        assert again.meta.config.read_timeout == 7
+    client.close()
+
+
+def test_a_client_is_shared_by_threads(server: CaptureServer) -> None:
+    results: list[bytes] = []
+    with made(server) as client:
+        threads = [
+            threading.Thread(target=lambda: results.extend(call(client) for _ in range(20)))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert results == [b"{}"] * 160
+    assert server.connections <= 8
+
+
+def test_a_client_survives_fork(server: CaptureServer) -> None:
+    with made(server) as client:
+        call(client)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if call(client) == b"{}" else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        call(client)
+    assert [request.connection for request in server.requests] == [1, 2, 1]
+
+
+def test_credentials_from_a_callable_are_asked_again_when_they_expire(
+    server: CaptureServer,
+) -> None:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    given = [
+        Credentials("AKIDFIRST", "s", expires_at=now - datetime.timedelta(seconds=1)),
+        Credentials("AKIDSECOND", "s", expires_at=now + datetime.timedelta(hours=1)),
+    ]
+    with sagewire.client(
+        region_name="us-east-1", endpoint_url=server.url, credentials=lambda: given.pop(0)
+    ) as client:
+        for _ in range(3):
+            call(client)
+    keys = [str(request.header("authorization")).partition("/")[0] for request in server.requests]
+    assert [key.rpartition("=")[2] for key in keys] == ["AKIDFIRST", "AKIDSECOND", "AKIDSECOND"]
+
+
+def test_a_file_is_sent_again_from_where_the_call_found_it(
+    clean_environment: pytest.MonkeyPatch,
+) -> None:
+    with CaptureServer([ERROR_500]) as server, made(server) as client:
+        file = io.BytesIO(b"0123456789")
+        file.seek(4)
+        assert client.invoke_endpoint(EndpointName="ep", Body=file)["Body"].read() == b"{}"
+    assert [request.body for request in server.requests] == [b"456789", b"456789"]
+
+
+def test_the_quota_stops_a_storm(clean_environment: pytest.MonkeyPatch) -> None:
+    """500 units at 14 each: 35 retries, then none."""
+    with CaptureServer([ERROR_500] * 60) as server, made(server) as client:
+        for _ in range(17):
+            with pytest.raises(ClientError) as raised:
+                call(client)
+            assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 2
+        with pytest.raises(ClientError) as raised:
+            call(client)
+        assert raised.value.response["ResponseMetadata"]["RetryQuotaReached"] is True
+        assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 1
+        assert "reached max retries" not in str(raised.value)
+        with pytest.raises(ClientError) as raised:
+            call(client)
+        assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_a_timed_out_invocation_that_is_sent_again_is_warned_of_once(
+    clean_environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence = [{"then": "hold"}] * 6
+    config = sagewire.Config(read_timeout=0.1)
+    with (
+        CaptureServer(silence) as server,
+        made(server, config=config) as client,
+        caplog.at_level(logging.WARNING),
+    ):
+        for _ in range(2):
+            with pytest.raises(ReadTimeoutError):
+                call(client)
+    (record,) = [record for record in caplog.records if record.name == "sagewire"]
+    assert "timed out after 0.1 s" in record.getMessage()
+    assert len(server.requests) == 6
+
+
+def test_the_callers_config_is_not_changed() -> None:
+    retries = {"max_attempts": 3}
+    config = sagewire.Config(retries=retries)
+    client = sagewire.client(config=config, **KEYS)
+    assert retries == {"max_attempts": 3}
+    assert config.retries == {"max_attempts": 3}
+    assert client.meta.config.retries == {"total_max_attempts": 4, "mode": "standard"}
+
+
+def test_config_merges_pickles_and_takes_positions() -> None:
+    config = sagewire.Config("us-west-2", sagewire.UNSIGNED)
+    merged = pickle.loads(pickle.dumps(config.merge(sagewire.Config(read_timeout=1))))
+    assert (merged.region_name, merged.read_timeout) == ("us-west-2", 1)
+    assert merged.signature_version is sagewire.UNSIGNED
+    with pytest.raises(TypeError, match="Got unexpected keyword argument 'nope'"):
+        sagewire.Config(nope=1)
+    with pytest.raises(TypeError, match="Got multiple values for keyword argument 'region_name'"):
+        sagewire.Config("us-west-2", region_name="x")
+
+
+def test_answers_are_fresh_objects(clean_environment: pytest.MonkeyPatch) -> None:
+    with CaptureServer([DEFAULT_ANSWER]) as server, made(server) as client:
+        first = client.invoke_endpoint(EndpointName="ep", Body=b"")
+        first["ResponseMetadata"]["HTTPHeaders"]["x"] = "y"
+        first["Body"].read()
+        second = client.invoke_endpoint(EndpointName="ep", Body=b"")
+        assert "x" not in second["ResponseMetadata"]["HTTPHeaders"]
+        second["Body"].read()
