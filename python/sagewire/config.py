@@ -118,7 +118,7 @@ class Config:
         def __getattr__(self, name: str) -> "Any": ...
 
     def __init__(self, *args: "Any", **kwargs: "Any") -> None:
-        given: "dict[str, Any]" = {}
+        given: dict[str, Any] = {}
         for name, value in kwargs.items():
             if name not in DEFAULTS:
                 raise TypeError(f"Got unexpected keyword argument '{name}'")
@@ -206,9 +206,8 @@ def check_timeout(kind: str, value: "Any") -> None:
             f"{kind} timeout cannot be a boolean value. It must be an int, float or None."
         )
     if not isinstance(value, (int, float)):
-        raise ValueError(  # noqa: TRY004 - boto3's class
-            f"Timeout value {kind} was {value}, but it must be an int, float or None."
-        )
+        words = f"Timeout value {kind} was {value}, but it must be an int, float or None."
+        raise ValueError(words)  # noqa: TRY004 - boto3's class
     if value <= 0:
         raise ValueError(
             f"Attempted to set {kind} timeout to {value}, but the timeout cannot be set to a "

@@ -94,7 +94,7 @@ def checked_region(region: "str | None") -> "tuple[str, bool]":
         region, fips = region[:-5], True
     # As boto3's expression, an empty name and one trailing newline pass; no such host is valid,
     # so that both end in the error for the endpoint that comes of them.
-    label = region[:-1] if region.endswith("\n") else region
+    label = region.removesuffix("\n")
     if (
         not set(label) <= _HOST_CHARACTERS
         or len(label) > 63

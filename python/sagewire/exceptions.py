@@ -65,7 +65,7 @@ class _Bridge:
     _counterpart = ""
     _public: "type[Any] | None" = None
 
-    def __new__(cls, *args: "Any", **kwargs: "Any") -> "Any":
+    def __new__(cls, *_args: "Any", **_kwargs: "Any") -> "Any":
         target = _bridged(cls)  # type: ignore[arg-type]
         # OSError's own __new__ would parse the arguments; it is asked for a bare instance instead.
         maker = OSError if issubclass(target, OSError) else Exception

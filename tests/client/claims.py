@@ -19,8 +19,8 @@ NOT_YET = {
     "config-login": "console logins come with a later release",
     "config-cred-boto-config": "boto 2 config files come with a later release",
     "config-cred-dot-boto": "boto 2 config files come with a later release",
-    "config-cred-boto3-token-only": "an argument of boto3.Session; client() ignores it, as boto3's",
-    "config-cred-boto3-account-only": "an argument of boto3.Session; client() ignores it, as boto3's",
+    "config-cred-boto3-token-only": "an argument of boto3.Session; client() ignores it",
+    "config-cred-boto3-account-only": "an argument of boto3.Session; client() ignores it",
     "config-proxy": "proxies come with a later release",
 }
 

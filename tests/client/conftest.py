@@ -13,7 +13,7 @@ from tests.client import recorded
 
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment without settings, credentials, proxies or a home with files in it."""
+    """Clear settings, credentials and proxies; the home folder is an empty one."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO", "_X_AMZN")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -37,7 +37,7 @@ def server_tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="session")
 def other_tls(authority: trustme.CA) -> ssl.SSLContext:
-    """A certificate of the trusted authority for another host."""
+    """Return a context whose certificate, of the trusted authority, is for another host."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("other.test").configure_cert(context)
     return context

@@ -28,13 +28,13 @@ def _header(attempt: dict[str, Any], name: str, value: str) -> None:
 
 
 def _nothing_to_send(expected: dict[str, Any]) -> dict[str, Any]:
-    """A file positioned beyond its end is an empty body, not one of -50 bytes."""
+    """Send a file positioned beyond its end as an empty body, not as one of -50 bytes."""
     _header(expected["attempts"][0], "Content-Length", "0")
     return {"attempts": expected["attempts"]}
 
 
 def _text_as_utf8(expected: dict[str, Any]) -> dict[str, Any]:
-    """A text file of an unsigned call is sent whole, as UTF-8."""
+    """Send a text file of an unsigned call whole, as UTF-8."""
     attempt = expected["attempts"][0]
     data = "na\u00efve".encode()
     attempt["body_b64"] = base64.b64encode(data).decode()
@@ -45,7 +45,7 @@ def _text_as_utf8(expected: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rewound_to_its_offset(expected: dict[str, Any]) -> dict[str, Any]:
-    """A file is sent again from where the call found it, not from its beginning."""
+    """Send a file again from where the call found it, not from its beginning."""
     first, second = expected["attempts"]
     progress = dict(second["headers"])["amz-sdk-request"]
     again = {**copy.deepcopy(first), "connection": second["connection"]}
@@ -54,7 +54,7 @@ def _rewound_to_its_offset(expected: dict[str, Any]) -> dict[str, Any]:
 
 
 def _memoryview_again(expected: dict[str, Any]) -> dict[str, Any]:
-    """A `memoryview` can be sent again as well as `bytes` can."""
+    """Send a `memoryview` again, as `bytes` are."""
     second = copy.deepcopy(expected["attempts"][0])
     _header(second, "amz-sdk-request", "ttl=20260102T030505Z; attempt=2; max=3")
     return {
@@ -107,7 +107,7 @@ WIRE: dict[str, Change] = {
 
 
 def _client_error(message: str, code: str, **members: Any) -> Change:
-    """An error answer that boto3 chokes on is a service error like any other, its status kept."""
+    """Take an error answer that boto3 chokes on as a service error, its status kept."""
 
     def change(_expected: dict[str, Any]) -> dict[str, Any]:
         known = code == "ModelError"

@@ -1,8 +1,8 @@
 """Recorded cases: how one becomes a call of our client, and how what happened is compared.
 
-The pool's address is the one thing that is overridden: every connection goes to the capture server,
-whatever the URL's host, as in the recording. Time and chance are frozen as the README of the vectors
-says.
+The pool's address is the one thing that is overridden: every connection goes to the capture
+server, whatever the URL's host, as in the recording. Time and chance are frozen as the README of
+the vectors says.
 """
 
 import base64
@@ -54,9 +54,10 @@ def unwrapped(value: Any) -> Any:
 
 
 def sha256ctr(seed: str, length: int) -> bytes:
-    pieces = []
-    for counter in range((length + 31) // 32):
-        pieces.append(hashlib.sha256(seed.encode() + counter.to_bytes(8, "big")).digest())
+    pieces = (
+        hashlib.sha256(seed.encode() + counter.to_bytes(8, "big")).digest()
+        for counter in range((length + 31) // 32)
+    )
     return b"".join(pieces)[:length]
 
 
@@ -102,11 +103,9 @@ def body(spec: Any, stack: contextlib.ExitStack) -> Any:
     offset = spec.get("offset", 0)
 
     def file(mode: str, **options: Any) -> Any:
-        handle = stack.enter_context(tempfile.NamedTemporaryFile(delete=False))
-        handle.write(data)
-        handle.close()
-        stack.callback(os.unlink, handle.name)
-        opened = stack.enter_context(open(handle.name, mode, **options))
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "body"
+        path.write_bytes(data)
+        opened = stack.enter_context(path.open(mode, **options))
         opened.seek(offset)
         return opened
 
@@ -259,7 +258,7 @@ def verify_signature(request: Captured, secret: str = SECRET) -> None:
         elif segment not in ("", "."):
             segments.append(quote(segment, safe="-._~"))
     canonical_path = "/" + "/".join(segments)
-    pairs = sorted((pair.split("=", 1) + [""])[:2] for pair in query.split("&") if pair)
+    pairs = sorted(([*pair.split("=", 1), ""])[:2] for pair in query.split("&") if pair)
     values = {
         name: b" ".join(request.header(name).encode("latin-1").split())  # type: ignore[union-attr]
         for name in signed

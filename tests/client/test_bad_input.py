@@ -138,7 +138,7 @@ def test_a_faulty_session_token_is_not_shown(server: CaptureServer) -> None:
         sagewire.client(
             endpoint_url=server.url, aws_session_token="secret\ntoken", **KEYS
         ) as client,
-        pytest.raises(Exception) as raised,  # noqa: PT011 - the words are compared
+        pytest.raises(Exception) as raised,
     ):
         client.invoke_endpoint(EndpointName="ep", Body=b"")
     assert "secret" not in str(raised.value)

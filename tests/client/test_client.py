@@ -1,6 +1,6 @@
 """The client object: what it shows, how it pickles, shares, forks, retries and warns."""
 
-import datetime
+import datetime as dt
 import io
 import logging
 import os
@@ -130,10 +130,10 @@ def test_a_client_survives_fork(server: CaptureServer) -> None:
 def test_credentials_from_a_callable_are_asked_again_when_they_expire(
     server: CaptureServer,
 ) -> None:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
     given = [
-        Credentials("AKIDFIRST", "s", expires_at=now - datetime.timedelta(seconds=1)),
-        Credentials("AKIDSECOND", "s", expires_at=now + datetime.timedelta(hours=1)),
+        Credentials("AKIDFIRST", "s", expires_at=now - dt.timedelta(seconds=1)),
+        Credentials("AKIDSECOND", "s", expires_at=now + dt.timedelta(hours=1)),
     ]
     with sagewire.client(
         region_name="us-east-1", endpoint_url=server.url, credentials=lambda: given.pop(0)

@@ -70,7 +70,7 @@ def test_a_recorded_configuration_gives_the_same_client(
     if "config" in arguments:
         arguments["config"] = sagewire.Config(**arguments["config"])
     if expected.get("error"):
-        with pytest.raises(Exception) as raised:  # noqa: PT011 - compared in full below
+        with pytest.raises(Exception) as raised:
             sagewire.client(**arguments).invoke_endpoint(EndpointName="ep", Body=b"{}")
         error = expected["error"]
         error = {**error, "message": placed(error["message"], tmp_path)}
@@ -130,7 +130,7 @@ def same_call(
         recorded.redirected(lambda _host, _port: ("127.0.0.1", server.port)),
     ):
         if "error" in expected:
-            with pytest.raises(Exception) as raised:  # noqa: PT011 - compared in full below
+            with pytest.raises(Exception) as raised:
                 client.invoke_endpoint(**kwargs)
             recorded.same_error(expected["error"], raised.value)
             return

@@ -107,7 +107,7 @@ def test_botocores_names_catch_ours_only_when_botocore_is_there() -> None:
         except theirs.ConnectionError as error:
             assert isinstance(error, theirs.EndpointConnectionError)
         try:
-            raise ours.ModelError({"Error": {"Code": "ModelError", "Message": "m"}}, "InvokeEndpoint")
+            raise ours.ModelError({"Error": {"Code": "ModelError"}}, "InvokeEndpoint")
         except theirs.ClientError as error:
             assert isinstance(error, ours.ModelError)
         try:

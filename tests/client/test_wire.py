@@ -12,7 +12,7 @@ from tests.client import recorded
 from tests.client.claims import reason_not_yet
 from tests.client.differences import ANY, WIRE, changed
 from tests.support import vectors
-from tests.support.capture import CaptureServer, Captured
+from tests.support.capture import Captured, CaptureServer
 
 CASES = [case for case in vectors.load("wire.jsonl") if case["op"] == "invoke_endpoint"]
 
@@ -70,7 +70,7 @@ def test_a_recorded_call_goes_out_as_boto3_sent_it(
                 results.append(result)
                 if case.get("drain"):
                     result["Body"].read()
-        except Exception as raised:  # noqa: BLE001 - compared below
+        except Exception as raised:
             error = raised
         for result in results:
             result["Body"].close()

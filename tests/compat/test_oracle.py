@@ -1,6 +1,6 @@
 """boto3 itself beside our client, against the same server: what goes out, and what comes back."""
 
-import datetime
+import datetime as dt
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sagewire
-from tests.support.capture import CaptureServer, Captured
+from tests.support.capture import Captured, CaptureServer
 
 KEYS = {
     "region_name": "eu-central-1",
@@ -21,7 +21,7 @@ KEYS = {
     "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
     "aws_session_token": "token/with+signs==",
 }
-NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
 
 # A header's text: no line ends, no lone surrogates, and none of the non-ASCII spaces that boto3
 # signs as a space and sends as they are (docs/differences.md).

@@ -1,8 +1,8 @@
 """A server that records every request to the byte and answers from a script.
 
 Each connection is served by a thread of its own; the answers are taken from one list, in the order
-in which requests arrive. An answer is its raw bytes and what becomes of the connection, or a list of
-steps (`send`, `sleep`, `rst`).
+in which requests arrive. An answer is its raw bytes and what becomes of the connection, or a list
+of steps (`send`, `sleep`, `rst`).
 """
 
 import base64
@@ -70,7 +70,7 @@ class CaptureServer:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.connections = 0
 
-    def __enter__(self) -> "CaptureServer":
+    def __enter__(self) -> "CaptureServer":  # noqa: PYI034 - Self is not in Python 3.10
         self._spawn(self._accept)
         return self
 

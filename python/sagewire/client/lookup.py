@@ -30,6 +30,7 @@ class Lookup:
         self.profile = profile
 
     def __call__(self, field: str, variable: str, key: "str | None" = None) -> "Any":
+        """Return what `Config` says, or else the environment or the profile."""
         value = self.given.get(field)
         return self.elsewhere(variable, key or field) if value is None else value
 

@@ -14,7 +14,7 @@ from sagewire.model.runtime import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sagewire.config import Config
-    from sagewire.exceptions import (  # noqa: F401 - for the annotations below
+    from sagewire.exceptions import (
         InternalDependencyException,
         InternalFailure,
         InternalStreamFailure,

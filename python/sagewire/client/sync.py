@@ -59,7 +59,7 @@ class SageMakerRuntime:
 
     if TYPE_CHECKING:
 
-        def invoke_endpoint(
+        def invoke_endpoint(  # noqa: D102 - documented below
             self,
             *,
             EndpointName: str,  # noqa: N803 - boto3's names
@@ -149,7 +149,7 @@ class SageMakerRuntime:
         if self._sender is not None:
             self._sender.close()
 
-    def __enter__(self) -> "SageMakerRuntime":
+    def __enter__(self) -> "SageMakerRuntime":  # noqa: PYI034 - typing is not imported
         """Return the client; leaving the block closes its idle connections."""
         return self
 

@@ -8,9 +8,14 @@ from sagewire.streams.body import StreamingBody
 class BinaryFile(Protocol):
     """A file-like body: read from where it stands, twice, hence seekable."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
-    def seek(self, offset: int, whence: int = 0, /) -> Any: ...
-    def tell(self) -> int: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, `b""` at the end."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> Any:
+        """Move to a position."""
+
+    def tell(self) -> int:
+        """Return the position."""
 
 
 Body = bytes | bytearray | str | BinaryFile

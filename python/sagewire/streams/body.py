@@ -12,10 +12,17 @@ if TYPE_CHECKING:
     class Readable(Protocol):
         """What a body is read from: the response of either transport."""
 
-        def read(self, amount: "int | None" = None, /) -> bytes: ...
-        def readinto(self, buffer: "Any", /) -> int: ...
-        def close(self) -> None: ...
-        def set_timeout(self, seconds: "float | None", /) -> None: ...
+        def read(self, amount: "int | None" = None, /) -> bytes:
+            """Return at most `amount` bytes, all if `None`, `b""` at the end."""
+
+        def readinto(self, buffer: "Any", /) -> int:
+            """Fill a buffer and return the number of bytes."""
+
+        def close(self) -> None:
+            """Give up what has not been read."""
+
+        def set_timeout(self, seconds: "float | None", /) -> None:
+            """Set how long each wait may take."""
 
 
 _CHUNK_BYTES = 1024
@@ -124,7 +131,7 @@ class StreamingBody(io.IOBase):
         if raw is not None:
             raw.close()
 
-    def __enter__(self) -> "StreamingBody":
+    def __enter__(self) -> "StreamingBody":  # noqa: PYI034 - typing is not imported
         """Return the body itself; leaving the block closes it."""
         return self
 
