@@ -179,8 +179,10 @@ def check_url(endpoint_url: str) -> None:
     authority = _split_scheme(endpoint_url)[1]
     for end in "/?#":
         authority = authority.partition(end)[0]
-    host, _ = _split_authority(authority)
-    if set("\t\r\n") & set(endpoint_url) or not (_is_address(host) or _is_name(host)):
+    host, port = _split_authority(authority)
+    # A port that is no number is found out when the first call connects, as in boto3.
+    brackets = set("[]") & set(port)
+    if set("\t\r\n") & set(endpoint_url) or brackets or not (_is_address(host) or _is_name(host)):
         raise ValueError(f"Invalid endpoint: {endpoint_url}")
 
 
@@ -191,9 +193,10 @@ def _split_scheme(url: str) -> "tuple[str, str]":
 
 def _split_authority(authority: str) -> "tuple[str, str]":
     host_and_port = authority.rpartition("@")[2].lower()
-    host, colon, port = host_and_port.rpartition(":")
-    if not colon or "]" in port:
-        return host_and_port, ""
+    if host_and_port.startswith("["):
+        address, bracket, port = host_and_port.partition("]")
+        return address + bracket, port.removeprefix(":")
+    host, _, port = host_and_port.partition(":")
     return host, port
 
 

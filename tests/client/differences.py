@@ -133,7 +133,7 @@ def _data(op: list[Any], data: bytes) -> dict[str, Any]:
 
 def _entered(op: list[Any], data: bytes) -> dict[str, Any]:
     value = {"b64": base64.b64encode(data).decode()}
-    return {"op": op, "value": {"entered": "sagewire.StreamingBody", "data": value}}
+    return {"op": op, "value": {"entered": "sagewire.streams.body.StreamingBody", "data": value}}
 
 
 RESPONSES: dict[str, Change] = {

@@ -65,6 +65,3 @@ def client(
             credentials=credentials,
         )
     )
-
-
-client.__module__ = "sagewire"

@@ -215,6 +215,3 @@ def _pool(origin: "Origin", settings: "Settings") -> "Any":
         tls=tls,
         tcp_keepalive=bool(config.tcp_keepalive),
     )
-
-
-SageMakerRuntime.__module__ = "sagewire"

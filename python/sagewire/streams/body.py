@@ -157,6 +157,3 @@ class StreamingBody(io.IOBase):
 def _line(pieces: "list[bytes]", keepends: bool) -> bytes:
     line = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     return line if keepends else line.splitlines()[0]
-
-
-StreamingBody.__module__ = "sagewire"
