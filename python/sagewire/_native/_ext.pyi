@@ -1,6 +1,6 @@
 """The extension module, capability by capability. Checked against the built module by stubtest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import final
 
 # headers: rust/py/src/headers.rs
@@ -126,3 +126,62 @@ class Call:
     def send(self, part: bytes) -> bool: ...
     def finish(self) -> None: ...
     def abort(self) -> None: ...
+
+# transport: rust/py/src/transport.rs
+
+@final
+class TlsSettings:
+    def __new__(
+        cls,
+        verify: bool,
+        ca_bundle: str | None,
+        client_cert: str | None,
+        client_key: str | None,
+    ) -> TlsSettings: ...
+
+@final
+class Pool:
+    def __new__(
+        cls,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        max_idle: int = 10,
+        connect_timeout: float | None = 60.0,
+        read_timeout: float | None = 60.0,
+        tls: TlsSettings | None = None,
+        tcp_keepalive: bool = False,
+    ) -> Pool: ...
+    def take(self, url: str, timeout: float | None) -> Connection: ...
+    def close(self) -> None: ...
+    def snapshot(self) -> tuple[int, int, int, int]: ...
+
+@final
+class Connection:
+    @property
+    def reused(self) -> bool: ...
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        body: bytes | bytearray | memoryview | Iterable[bytes] | None,
+        timeout: float | None,
+    ) -> Response: ...
+    def close(self) -> None: ...
+
+@final
+class Response:
+    @property
+    def status(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    def read(self, amount: int | None = None) -> bytes: ...
+    def readinto(self, buffer: bytearray | memoryview) -> int: ...
+    def set_timeout(self, seconds: float | None) -> None: ...
+    def close(self) -> None: ...

@@ -1,1 +1,5 @@
-"""The native twin of `transport`: rust/py/src/transport.rs. Its pure twin: _pure/transport/."""
+"""The transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
+
+from sagewire._native._ext import Connection, Pool, Response, TlsSettings
+
+__all__ = ["Connection", "Pool", "Response", "TlsSettings"]

@@ -1,9 +1,360 @@
 //! The door of `transport`.
 
-use pyo3::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Adds this capability's classes and functions to the extension module.
-#[allow(clippy::unnecessary_wraps, reason = "every door registers in the same way")]
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyList, PyString};
+use sagewire_net::transport::{self, PoolOptions, RequestHead, ResponseHead, TransportError};
+
+use crate::support::errors::raise_with;
+use crate::support::signals;
+
+/// Adds this capability's classes to the extension module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<TlsSettings>()?;
+    module.add_class::<Pool>()?;
+    module.add_class::<Connection>()?;
+    module.add_class::<Response>()
+}
+
+/// Whom to trust, and who to be.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct TlsSettings(Arc<transport::TlsSettings>);
+
+#[pymethods]
+impl TlsSettings {
+    #[new]
+    #[pyo3(signature = (verify, ca_bundle, client_cert, client_key))]
+    fn new(
+        verify: bool,
+        ca_bundle: Option<String>,
+        client_cert: Option<String>,
+        client_key: Option<String>,
+    ) -> Self {
+        let settings = transport::TlsSettings::new(verify, ca_bundle, client_cert, client_key);
+        Self(Arc::new(settings))
+    }
+}
+
+/// Connections to one origin, shared by threads.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct Pool(transport::Pool);
+
+#[pymethods]
+impl Pool {
+    #[new]
+    #[pyo3(signature = (scheme, host, port, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false))]
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn new(
+        scheme: &str,
+        host: String,
+        port: u16,
+        max_idle: usize,
+        connect_timeout: Option<f64>,
+        read_timeout: Option<f64>,
+        tls: Option<&Bound<'_, TlsSettings>>,
+        tcp_keepalive: bool,
+    ) -> PyResult<Self> {
+        if scheme == "https" && tls.is_none() {
+            return Err(PyValueError::new_err("tls: an https origin needs TlsSettings"));
+        }
+        let tls = tls.filter(|_| scheme == "https").map(|tls| Arc::clone(&tls.get().0));
+        Ok(Self(transport::Pool::new(PoolOptions {
+            host,
+            port,
+            max_idle,
+            connect_timeout: connect_timeout.map(duration),
+            read_timeout: read_timeout.map(duration),
+            tls,
+            tcp_keepalive,
+            interrupt: signals::ask,
+        })))
+    }
+
+    /// Return an idle connection that is alive, or a new one.
+    fn take(&self, py: Python<'_>, url: String, timeout: Option<f64>) -> PyResult<Connection> {
+        let connection = match self.0.take_idle() {
+            Some(idle) => idle,
+            None => py
+                .detach(|| self.0.connect(timeout.map(from_now)))
+                .map_err(|error| Failure { url: &url, timeout, error }.into_py(py))?,
+        };
+        let reused = connection.reused;
+        Ok(Connection { url, reused, inner: Mutex::new(Some(connection)) })
+    }
+
+    /// Drop the idle connections.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.0.close());
+    }
+
+    /// Return how many connections are open, busy and idle, and how many calls wait for one.
+    fn snapshot(&self) -> (usize, usize, usize, usize) {
+        let now = self.0.snapshot();
+        (now.busy + now.idle, now.busy, now.idle, 0)
+    }
+}
+
+/// A connection that is taken from its pool for one exchange.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct Connection {
+    url: String,
+    /// Whether it has served a call before.
+    #[pyo3(get)]
+    reused: bool,
+    inner: Mutex<Option<transport::Connection>>,
+}
+
+#[pymethods]
+impl Connection {
+    /// Send a request and return its response, the body still to be read.
+    fn exchange(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        target: &str,
+        headers: &Bound<'_, PyList>,
+        body: &Bound<'_, PyAny>,
+        timeout: Option<f64>,
+    ) -> PyResult<Response> {
+        let taken = lock(&self.inner).take();
+        let Some(mut connection) = taken else {
+            return Err(PyRuntimeError::new_err("the connection is closed or in use"));
+        };
+        let failed = |error| Failure { url: &self.url, timeout, error }.into_py(py);
+        let pairs: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
+            headers.iter().map(|pair| pair.extract()).collect::<PyResult<_>>()?;
+        let headers: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| Ok((name.to_str()?, value.to_str()?)))
+            .collect::<PyResult<_>>()?;
+        let head = RequestHead { method, target, headers: &headers };
+        connection.prepare(&head, timeout.map(from_now)).map_err(failed)?;
+        let mut whole = |body: &[u8]| {
+            py.detach(|| {
+                connection.send(body)?;
+                Ok(())
+            })
+        };
+        let sent = if let Ok(body) = body.cast::<PyBytes>() {
+            whole(body.as_bytes())
+        } else if body.is_none() {
+            whole(b"")
+        } else if let Ok(body) = body.cast::<PyByteArray>() {
+            // Copied: it may change under us while we are detached.
+            whole(&body.to_vec())
+        } else if body.hasattr("tobytes")? {
+            whole(body.call_method0("tobytes")?.cast_into::<PyBytes>()?.as_bytes())
+        } else {
+            send_pieces(py, &mut connection, body, &failed)?;
+            Ok(())
+        };
+        sent.map_err(failed)?;
+        let response = py.detach(|| connection.receive()).map_err(failed)?;
+        Response::new(py, response, self.url.clone(), timeout)
+    }
+
+    /// Drop the connection.
+    fn close(&self) {
+        let dropped = lock(&self.inner).take();
+        drop(dropped);
+    }
+}
+
+fn send_pieces(
+    py: Python<'_>,
+    connection: &mut transport::Connection,
+    pieces: &Bound<'_, PyAny>,
+    failed: &impl Fn(TransportError) -> PyErr,
+) -> PyResult<()> {
+    py.detach(|| connection.send(b"")).map_err(failed)?;
+    for piece in pieces.try_iter()? {
+        let piece = piece?;
+        let bytes = piece.cast::<PyBytes>()?.as_bytes();
+        py.detach(|| connection.send_piece(bytes)).map_err(failed)?;
+    }
+    py.detach(|| connection.send_end()).map_err(failed)
+}
+
+/// An answer whose head has arrived, and whose body arrives as it is asked for.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct Response {
+    /// 200 to 999.
+    #[pyo3(get)]
+    status: u16,
+    /// 10 or 11.
+    #[pyo3(get)]
+    version: u8,
+    /// Names in lower case, repeats joined.
+    #[pyo3(get)]
+    headers: Py<PyDict>,
+    /// The reason phrase.
+    #[pyo3(get)]
+    reason: String,
+    url: String,
+    timeout: Option<f64>,
+    body: Mutex<Body>,
+}
+
+/// A body, and who has it.
+enum Body {
+    /// Nobody is reading.
+    Idle(Box<transport::Response>),
+    /// Over, or given up.
+    Over,
+    /// A thread is reading, without the lock: the lock is never held while waiting.
+    Reading,
+}
+
+impl Response {
+    fn new(
+        py: Python<'_>,
+        response: transport::Response,
+        url: String,
+        timeout: Option<f64>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            reason: latin_1(&response.head.reason),
+            url,
+            status: response.head.status,
+            version: response.head.version,
+            headers: header_dict(py, &response.head)?,
+            timeout,
+            body: Mutex::new(Body::Idle(Box::new(response))),
+        })
+    }
+
+    fn read_body(&self, py: Python<'_>, amount: Option<usize>) -> PyResult<Vec<u8>> {
+        let taken = std::mem::replace(&mut *lock(&self.body), Body::Reading);
+        let mut body = match taken {
+            Body::Idle(body) => body,
+            Body::Over => {
+                *lock(&self.body) = Body::Over;
+                return Ok(Vec::new());
+            }
+            Body::Reading => {
+                return Err(PyRuntimeError::new_err("another thread is reading this body"));
+            }
+        };
+        let read =
+            if body.is_here(amount) { body.read(amount) } else { py.detach(|| body.read(amount)) };
+        let next = if body.is_over() { Body::Over } else { Body::Idle(body) };
+        *lock(&self.body) = next;
+        read.map_err(|error| Failure { url: &self.url, timeout: self.timeout, error }.into_py(py))
+    }
+}
+
+#[pymethods]
+impl Response {
+    /// Return all that is left, or exactly `amount` bytes unless the body ends.
+    #[pyo3(signature = (amount=None))]
+    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+        let amount = amount.and_then(|amount| usize::try_from(amount).ok());
+        Ok(PyBytes::new(py, &self.read_body(py, amount)?))
+    }
+
+    /// Fill `buffer` unless the body ends, and return the number of bytes.
+    fn readinto(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let view = py.import("builtins")?.getattr("memoryview")?.call1((buffer,))?;
+        let view = view.call_method1("cast", ("B",))?;
+        let data = self.read_body(py, Some(view.len()?))?;
+        let place = pyo3::types::PySlice::new(py, 0, isize::try_from(data.len())?, 1);
+        view.set_item(place, PyBytes::new(py, &data))?;
+        Ok(data.len())
+    }
+
+    /// Set how long, in seconds, each wait for more of the body may take.
+    fn set_timeout(&self, seconds: Option<f64>) -> PyResult<()> {
+        let over = match &mut *lock(&self.body) {
+            Body::Idle(body) => !body.set_timeout(seconds.map(duration)),
+            Body::Over | Body::Reading => true,
+        };
+        if over {
+            return Err(PyAttributeError::new_err(
+                "the body has been read: there is no connection to wait for",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Give up what is left.
+    fn close(&self) {
+        let taken = std::mem::replace(&mut *lock(&self.body), Body::Over);
+        if let Body::Idle(mut body) = taken {
+            body.close();
+        }
+    }
+}
+
+/// A failed exchange on its way to the exception that names the URL.
+struct Failure<'a> {
+    url: &'a str,
+    timeout: Option<f64>,
+    error: TransportError,
+}
+
+impl Failure<'_> {
+    fn into_py(self, py: Python<'_>) -> PyErr {
+        let (url, timeout) = (self.url, self.timeout);
+        let with_url = |class: &str| raise_with(py, class, |f| f.set_item("endpoint_url", url));
+        let with_error = |class: &str, error: &str| {
+            raise_with(py, class, |fields| {
+                fields.set_item("endpoint_url", url)?;
+                fields.set_item("error", error)
+            })
+        };
+        let alone = |class: &str, error: &str| {
+            raise_with(py, class, |fields| fields.set_item("error", error))
+        };
+        match self.error {
+            TransportError::Connect(words) => with_error("EndpointConnectionError", &words),
+            TransportError::ConnectTimeout => with_url("ConnectTimeoutError"),
+            TransportError::Tls(words) => with_error("SSLError", &words),
+            TransportError::Closed => with_url("ConnectionClosedError"),
+            TransportError::HeadTimeout => with_url("ReadTimeoutError"),
+            TransportError::BodyTimeout => raise_with(py, "ReadTimeoutError", |fields| {
+                fields.set_item("endpoint_url", py.None())
+            }),
+            TransportError::Deadline(stage) => raise_with(py, "DeadlineExceededError", |fields| {
+                fields.set_item("seconds", timeout)?;
+                fields.set_item("stage", stage.words())?;
+                fields.set_item("endpoint_url", url)
+            }),
+            TransportError::Client(words) => alone("HTTPClientError", &words),
+            TransportError::Streaming(words) => alone("ResponseStreamingError", &words),
+            TransportError::Interrupted => signals::raised(py),
+        }
+    }
+}
+
+fn header_dict(py: Python<'_>, head: &ResponseHead) -> PyResult<Py<PyDict>> {
+    let headers = PyDict::new(py);
+    for (name, value) in head.joined() {
+        match std::str::from_utf8(&value).ok().filter(|text| text.is_ascii()) {
+            Some(text) => headers.set_item(name, text)?,
+            None => headers.set_item(name, latin_1(&value))?,
+        }
+    }
+    Ok(headers.unbind())
+}
+
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn duration(seconds: f64) -> Duration {
+    // A time-out beyond what the system can count is as good as none; a negative one is over.
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9))
+        .unwrap_or(Duration::from_secs(1_000_000_000))
+}
+
+fn from_now(timeout: f64) -> Instant {
+    Instant::now() + duration(timeout)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Held for a swap alone, never while waiting for a peer or for the interpreter.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,1 +1,35 @@
-//! A connection, a pool, a deadline.
+//! The transport: a pool of connections to one origin, driven by the calling thread.
+//!
+//! ```text
+//! deadline.rs  how long a wait may last, and which limit ended it
+//! connect.rs   a TCP connection to one of the host's addresses
+//! tls.rs       TLS over it
+//! wire.rs      the socket, each wait under its limits, interruptible
+//! pool.rs      idle connections, most recently used first
+//! head.rs      a request's head out; a response's head in (no I/O)
+//! body.rs      where a body ends (no I/O)
+//! exchange.rs  turns the two over a wire
+//! ```
+//!
+//! `head` and `body` are state machines over bytes, so that another driver (non-blocking sockets
+//! under an event loop) can turn them as well. Why this engine: docs/decisions/0001-engine.md.
+//! The pure twin is `python/sagewire/_pure/transport`.
+
+mod body;
+mod connect;
+mod deadline;
+mod error;
+mod exchange;
+mod head;
+mod number;
+mod pool;
+mod tls;
+mod wire;
+
+pub use deadline::Stage;
+pub use error::TransportError;
+pub use exchange::{Connection, Response};
+pub use head::{RequestHead, ResponseHead};
+pub use pool::{Pool, PoolOptions, Snapshot};
+pub use tls::TlsSettings;
+pub use wire::Interrupt;

@@ -2,3 +2,4 @@
 
 pub(crate) mod errors;
 pub(crate) mod gil;
+pub(crate) mod signals;

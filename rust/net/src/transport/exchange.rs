@@ -1,0 +1,456 @@
+//! A request out, a response in, its body as it is asked for.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::time::{Duration, Instant};
+
+use rustls::ClientConnection;
+
+use super::body::{BadFraming, Framing, Piece};
+use super::deadline::{Limits, Stage};
+use super::error::{Cut, TransportError, python_words};
+use super::head::{HeadScanner, RequestHead, ResponseHead};
+use super::pool::Borrowed;
+use super::wire::Wire;
+
+/// What is read at once while waiting for a head or a small piece, in bytes.
+const READ_BYTES: usize = 16_384;
+/// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
+const ONE_BUFFER_BYTES: usize = 16_384;
+/// The most that is drained of a body that nobody wants, in bytes.
+const DRAIN_BYTES: usize = 65_536;
+
+/// A connected socket, plain or under TLS, with the bytes that have arrived.
+pub(crate) struct Stream {
+    wire: Wire,
+    tls: Option<Box<ClientConnection>>,
+    /// Bytes that have arrived, those before `taken` already used.
+    arrived: Vec<u8>,
+    taken: usize,
+    /// The head being written; kept for its memory.
+    outgoing: Vec<u8>,
+}
+
+impl Stream {
+    pub(crate) fn plain(wire: Wire) -> Self {
+        Self { wire, tls: None, arrived: Vec::new(), taken: 0, outgoing: Vec::new() }
+    }
+
+    pub(crate) fn tls(tls: ClientConnection, wire: Wire) -> Self {
+        Self { tls: Some(Box::new(tls)), ..Self::plain(wire) }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.wire.is_quiet()
+    }
+
+    fn here(&self) -> &[u8] {
+        &self.arrived[self.taken..]
+    }
+
+    /// Whether no byte has arrived that is not used.
+    fn is_drained(&mut self) -> bool {
+        let plaintext = match &mut self.tls {
+            None => false,
+            Some(tls) => tls.reader().read(&mut [0]).is_ok_and(|count| count > 0),
+        };
+        self.here().is_empty() && !plaintext
+    }
+
+    fn take(&mut self, count: usize) {
+        self.taken += count;
+        if self.taken == self.arrived.len() {
+            self.arrived.clear();
+            self.taken = 0;
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Cut> {
+        let read = match &mut self.tls {
+            None => self.wire.read(buffer),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.wire).read(buffer),
+        };
+        match read {
+            // A peer that forgets to say goodbye under TLS has ended all the same.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            other => Ok(other?),
+        }
+    }
+
+    /// Waits for more bytes; how many came, 0 at the connection's end.
+    fn fill(&mut self) -> Result<usize, Cut> {
+        if self.taken > 0 {
+            self.arrived.drain(..self.taken);
+            self.taken = 0;
+        }
+        let before = self.arrived.len();
+        self.arrived.resize(before + READ_BYTES, 0);
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let read = self.read(&mut arrived[before..]);
+        arrived.truncate(before + read.as_ref().map_or(0, |count| *count));
+        self.arrived = arrived;
+        read
+    }
+
+    fn write_all(&mut self, first: &[u8], second: &[u8]) -> Result<(), Cut> {
+        if let Some(tls) = &mut self.tls {
+            let mut writer = rustls::Stream::new(tls.as_mut(), &mut self.wire);
+            writer.write_all(first)?;
+            writer.write_all(second)?;
+            writer.flush()?;
+            return Ok(());
+        }
+        let (mut first, mut second) = (first, second);
+        while !first.is_empty() || !second.is_empty() {
+            let both = [IoSlice::new(first), IoSlice::new(second)];
+            let parts = if first.is_empty() { &both[1..] } else { &both[..] };
+            let written = self.wire.write_vectored(parts)?;
+            let of_first = written.min(first.len());
+            first = &first[of_first..];
+            second = &second[written - of_first..];
+        }
+        Ok(())
+    }
+}
+
+/// A connection that is taken from its pool for one exchange.
+pub struct Connection {
+    place: Borrowed,
+    stream: Stream,
+    /// Whether it has served a call before.
+    pub reused: bool,
+    deadline: Option<Instant>,
+    chunked: bool,
+    broken: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(place: Borrowed, stream: Stream, reused: bool) -> Self {
+        Self { place, stream, reused, deadline: None, chunked: false, broken: false }
+    }
+
+    /// Prepares a request's head; nothing is sent yet.
+    pub fn prepare(
+        &mut self,
+        head: &RequestHead<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<(), TransportError> {
+        self.stream.outgoing.clear();
+        self.chunked = head.write(&mut self.stream.outgoing)?;
+        self.deadline = deadline;
+        let each = self.place.pool.options.read_timeout;
+        self.stream.wire.limits = Limits { each, until: None, deadline };
+        Ok(())
+    }
+
+    /// Sends head and body, in one write as far as the system takes it.
+    pub fn send(&mut self, body: &[u8]) -> Result<(), TransportError> {
+        let mut head = std::mem::take(&mut self.stream.outgoing);
+        let written = if body.len() <= ONE_BUFFER_BYTES {
+            head.extend_from_slice(body);
+            self.stream.write_all(&head, b"")
+        } else {
+            self.stream.write_all(&head, body)
+        };
+        head.clear();
+        self.stream.outgoing = head;
+        self.sent(written)
+    }
+
+    /// Sends a piece of a streamed body, framed if the head announced chunks.
+    pub fn send_piece(&mut self, piece: &[u8]) -> Result<(), TransportError> {
+        if piece.is_empty() || self.broken {
+            return Ok(());
+        }
+        if !self.chunked {
+            let written = self.stream.write_all(piece, b"");
+            return self.sent(written);
+        }
+        let mut framed = format!("{:x}\r\n", piece.len()).into_bytes();
+        framed.extend_from_slice(piece);
+        framed.extend_from_slice(b"\r\n");
+        let written = self.stream.write_all(&framed, b"");
+        self.sent(written)
+    }
+
+    /// Ends a streamed body.
+    pub fn send_end(&mut self) -> Result<(), TransportError> {
+        if !self.chunked || self.broken {
+            return Ok(());
+        }
+        let written = self.stream.write_all(b"0\r\n\r\n", b"");
+        self.sent(written)
+    }
+
+    fn sent(&mut self, written: Result<(), Cut>) -> Result<(), TransportError> {
+        written.or_else(|cut| match cut {
+            // The server may have said why before it closed: that is an answer, not a lost one.
+            Cut::Failed(_) => {
+                self.broken = true;
+                Ok(())
+            }
+            Cut::Limit => Err(TransportError::Closed),
+            Cut::Deadline => Err(TransportError::Deadline(Stage::Sending)),
+            Cut::Interrupted => Err(TransportError::Interrupted),
+        })
+    }
+
+    /// Waits for the answer's head. Informational answers (1xx) are skipped.
+    pub fn receive(mut self) -> Result<Response, TransportError> {
+        loop {
+            let head = self.receive_head()?;
+            if head.status < 200 {
+                continue;
+            }
+            if let Some(lengths) = head.unmatching_lengths() {
+                return Err(TransportError::Client(format!(
+                    "Content-Length contained multiple unmatching values ({lengths})"
+                )));
+            }
+            return Ok(Response::new(self, head));
+        }
+    }
+
+    fn receive_head(&mut self) -> Result<ResponseHead, TransportError> {
+        let mut scanner = HeadScanner::default();
+        loop {
+            let found = scanner.scan(self.stream.here()).map_err(|_| TransportError::Closed)?;
+            if let Some(length) = found {
+                let head = ResponseHead::parse(&self.stream.here()[..length])
+                    .map_err(|_| TransportError::Closed)?;
+                self.stream.take(length);
+                return Ok(head);
+            }
+            match self.stream.fill() {
+                Ok(0) | Err(Cut::Failed(_)) => return Err(TransportError::Closed),
+                Ok(_) => {}
+                Err(Cut::Limit) => return Err(TransportError::HeadTimeout),
+                Err(Cut::Deadline) => return Err(TransportError::Deadline(Stage::Waiting)),
+                Err(Cut::Interrupted) => return Err(TransportError::Interrupted),
+            }
+        }
+    }
+}
+
+/// An answer whose head has arrived, and whose body arrives as it is asked for.
+pub struct Response {
+    /// The head.
+    pub head: ResponseHead,
+    framing: Framing,
+    reusable: bool,
+    /// `None` once the body is over, or broken.
+    connection: Option<Connection>,
+}
+
+impl Response {
+    fn new(connection: Connection, head: ResponseHead) -> Self {
+        let framing = Framing::of(&head);
+        // The bytes of a body that must not be there would be taken for the next answer.
+        let stated = head.first("content-length").is_some_and(|length| length != b"0");
+        let unexpected = matches!(head.status, 204 | 304) && stated;
+        let to_close = framing == Framing::ToClose;
+        let reusable = !(connection.broken || head.closes() || unexpected || to_close);
+        let mut response = Self { head, framing, reusable, connection: Some(connection) };
+        response.finish_if_done();
+        response
+    }
+
+    /// Whether the body is over, or given up.
+    pub fn is_over(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    /// Whether so much of the body is here already that reading `amount` bytes needs no wait.
+    pub fn is_here(&self, amount: Option<usize>) -> bool {
+        let Some(connection) = &self.connection else { return true };
+        let here = connection.stream.here().len();
+        match self.framing {
+            Framing::Length(left) => {
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                here >= amount.map_or(left, |amount| amount.min(left))
+            }
+            _ => amount == Some(0),
+        }
+    }
+
+    /// Sets the longest wait for more of the body; `false` if the body is over.
+    pub fn set_timeout(&mut self, each: Option<Duration>) -> bool {
+        match &mut self.connection {
+            None => false,
+            Some(connection) => {
+                connection.stream.wire.limits.each = each;
+                true
+            }
+        }
+    }
+
+    /// All that is left of the body, or exactly `amount` bytes of it unless it ends before.
+    pub fn read(&mut self, amount: Option<usize>) -> Result<Vec<u8>, TransportError> {
+        let mut out = Vec::new();
+        if amount == Some(0) {
+            return Ok(out);
+        }
+        if let (Framing::Length(left), Some(_)) = (&self.framing, &self.connection) {
+            let left = usize::try_from(*left).unwrap_or(usize::MAX);
+            // What the peer says it will send is reserved only as far as it is believable.
+            out.reserve_exact(amount.map_or(left, |amount| amount.min(left)).min(1 << 24));
+        }
+        let read = self.read_into(&mut out, amount);
+        if read.is_err() {
+            self.connection = None;
+        }
+        read.map(|()| out)
+    }
+
+    fn read_into(
+        &mut self,
+        out: &mut Vec<u8>,
+        amount: Option<usize>,
+    ) -> Result<(), TransportError> {
+        // Bytes of chunks that were read whole, which is what Python's error counts.
+        let mut whole = 0;
+        loop {
+            let Some(connection) = &mut self.connection else { return Ok(()) };
+            let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
+            let stream = &mut connection.stream;
+            match self.framing.next(stream.here(), wanted) {
+                Ok(Piece::Data(count)) => {
+                    out.extend_from_slice(&stream.here()[..count]);
+                    stream.take(count);
+                    let in_chunk =
+                        matches!(self.framing, Framing::Chunked(super::body::Chunk::Data(_)));
+                    if !in_chunk {
+                        whole = out.len();
+                    }
+                    self.finish_if_done();
+                    if amount == Some(out.len()) {
+                        return Ok(());
+                    }
+                }
+                Ok(Piece::Framing(count)) => stream.take(count),
+                Ok(Piece::End) => self.finish_if_done(),
+                Ok(Piece::Incomplete) => {
+                    if self.wait_for_more(out, amount)? == 0 {
+                        return self.ended(out.len(), whole, amount);
+                    }
+                }
+                Err(BadFraming::Size) => return Err(broken_chunks(whole)),
+                Err(BadFraming::LineTooLong(what)) => {
+                    let words =
+                        format!("LineTooLong('got more than 65536 bytes when reading {what}')");
+                    return Err(broken(&words));
+                }
+            }
+        }
+    }
+
+    /// Waits; a long body of known length goes straight to where it is wanted.
+    fn wait_for_more(
+        &mut self,
+        out: &mut Vec<u8>,
+        amount: Option<usize>,
+    ) -> Result<usize, TransportError> {
+        let Some(connection) = &mut self.connection else { return Ok(0) };
+        let stream = &mut connection.stream;
+        let filled = match &mut self.framing {
+            Framing::Length(left) if *left > READ_BYTES as u64 => {
+                let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted).min(1 << 18);
+                let before = out.len();
+                out.resize(before + most, 0);
+                let read = stream.read(&mut out[before..]);
+                out.truncate(before + read.as_ref().map_or(0, |count| *count));
+                if let Ok(count) = read {
+                    *left -= count as u64;
+                    if *left == 0 {
+                        self.framing = Framing::Done;
+                    }
+                }
+                read
+            }
+            _ => stream.fill(),
+        };
+        self.finish_if_done();
+        filled.map_err(|cut| match cut {
+            Cut::Limit => TransportError::BodyTimeout,
+            Cut::Deadline => TransportError::Deadline(Stage::Reading),
+            Cut::Interrupted => TransportError::Interrupted,
+            Cut::Failed(error) => broken(&python_words(&error)),
+        })
+    }
+
+    /// The connection has ended: what that means for the body.
+    fn ended(
+        &mut self,
+        got: usize,
+        whole: usize,
+        amount: Option<usize>,
+    ) -> Result<(), TransportError> {
+        self.reusable = false;
+        if self.framing.ends_with_connection() {
+            self.finish_if_done();
+            return Ok(());
+        }
+        match self.framing {
+            Framing::Length(left) if amount.is_none() => {
+                Err(broken(&format!("IncompleteRead({got} bytes read, {left} more expected)")))
+            }
+            // A piece that is short of what was asked for; the caller knows the length.
+            Framing::Length(_) => {
+                self.connection = None;
+                Ok(())
+            }
+            _ => Err(broken_chunks(whole)),
+        }
+    }
+
+    fn finish_if_done(&mut self) {
+        if self.framing != Framing::Done {
+            return;
+        }
+        if let Some(connection) = self.connection.take()
+            && self.reusable
+        {
+            let Connection { place, mut stream, .. } = connection;
+            if !stream.is_drained() {
+                return;
+            }
+            stream.wire.limits = Limits::default();
+            place.give_back(stream);
+        }
+    }
+
+    /// Gives up what is left: the connection lives on if all of it is here already.
+    pub fn close(&mut self) {
+        let mut left = DRAIN_BYTES;
+        while let Some(connection) = &mut self.connection {
+            let stream = &mut connection.stream;
+            match self.framing.next(stream.here(), left) {
+                Ok(Piece::Data(count)) if count > 0 => {
+                    left -= count;
+                    stream.take(count);
+                }
+                Ok(Piece::Framing(count)) => stream.take(count),
+                Ok(Piece::End) => {}
+                _ => self.connection = None,
+            }
+            self.finish_if_done();
+        }
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn broken(what: &str) -> TransportError {
+    // Python's own words: a tuple of a text and an exception, whose quotes depend on its content.
+    let text = format!("Connection broken: {what}");
+    let quoted = if what.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") };
+    TransportError::Streaming(format!("({quoted}, {what})"))
+}
+
+fn broken_chunks(whole: usize) -> TransportError {
+    broken(&format!("IncompleteRead({whole} bytes read)"))
+}

@@ -1,0 +1,312 @@
+//! Heads: a request's out, a response's in. No I/O.
+//!
+//! The response's rules are those of Python's `http.client`, because a program that moves over from
+//! boto3 has met no others: lines may end in LF alone, a line that is no header ends the headers,
+//! trailing white space is kept, a head has less than 100 headers of at most 65,536 bytes. A parsing
+//! library has rules of its own on each of these points, which is why the reader stands here.
+
+use std::borrow::Cow;
+
+use super::error::TransportError;
+use super::number::{int, is_space, trim};
+
+/// The longest line of a head, in bytes.
+const MAX_LINE_BYTES: usize = 65_536;
+/// The most lines after the status line, the blank one included.
+const MAX_LINES: usize = 100;
+
+/// The parts of a request's head, written as they are given.
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The request target.
+    pub target: &'a str,
+    /// Names and values, in order.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+impl RequestHead<'_> {
+    /// Appends the head to `out`; says whether it announces a chunked body.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<bool, TransportError> {
+        let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        if !visible(self.method) || !visible(self.target) {
+            let target = python_bytes(self.target.as_bytes());
+            return Err(TransportError::Client(format!("Invalid request target {target}")));
+        }
+        for part in [self.method, " ", self.target, " HTTP/1.1\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        let mut chunked = false;
+        for (name, value) in self.headers {
+            let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+            if name.is_empty() || !name.bytes().all(is_name) {
+                let name = python_bytes(name.as_bytes());
+                return Err(TransportError::Client(format!("Invalid header name {name}")));
+            }
+            if has_line_end(value.as_bytes()) {
+                let value = python_bytes(value.as_bytes());
+                return Err(TransportError::Client(format!("Invalid header value {value}")));
+            }
+            chunked |= *value == "chunked" && name.eq_ignore_ascii_case("transfer-encoding");
+            for part in [name, ": ", value, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(chunked)
+    }
+}
+
+/// Whether a value would end its header: a line end that no white space follows.
+fn has_line_end(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some(end) = memchr::memchr2(b'\r', b'\n', rest) {
+        let folds = match &rest[end + 1..] {
+            [b' ' | b'\t', ..] => true,
+            [b'\n', ..] => rest[end] == b'\r',
+            _ => false,
+        };
+        if !folds {
+            return true;
+        }
+        rest = &rest[end + 1..];
+    }
+    false
+}
+
+/// Bytes as Python writes them.
+fn python_bytes(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let mut text = format!("b{quote}");
+    for byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b'\'' if quote == '\'' => text.push_str("\\'"),
+            0x20..0x7f => text.push(char::from(*byte)),
+            _ => text.extend(["\\x".to_owned(), format!("{byte:02x}")]),
+        }
+    }
+    text.push(quote);
+    text
+}
+
+/// A response's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// 100 to 999.
+    pub status: u16,
+    /// 10 or 11.
+    pub version: u8,
+    /// Latin-1.
+    pub reason: Vec<u8>,
+    /// Names in lower case (ASCII), values in Latin-1 with folds left in, in order of arrival.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+/// Finds the end of a head in bytes that arrive piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScanner {
+    line_start: usize,
+    searched: usize,
+    lines: usize,
+}
+
+/// A head that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadHead;
+
+impl HeadScanner {
+    /// Looks at all that has arrived; the length of the head once it is whole.
+    pub(crate) fn scan(&mut self, arrived: &[u8]) -> Result<Option<usize>, BadHead> {
+        while let Some(found) = memchr::memchr(b'\n', &arrived[self.searched..]) {
+            let end = self.searched + found + 1;
+            let line = &arrived[self.line_start..end];
+            if line.len() > MAX_LINE_BYTES {
+                return Err(BadHead);
+            }
+            if self.lines == 0 {
+                // Told at once, not only when the rest has arrived: garbage may have no rest.
+                status_line(line)?;
+            } else if self.lines > MAX_LINES {
+                return Err(BadHead);
+            } else if line == b"\r\n" || line == b"\n" {
+                return Ok(Some(end));
+            }
+            self.lines += 1;
+            self.line_start = end;
+            self.searched = end;
+        }
+        self.searched = arrived.len();
+        if arrived.len() - self.line_start > MAX_LINE_BYTES {
+            return Err(BadHead);
+        }
+        Ok(None)
+    }
+}
+
+fn status_line(line: &[u8]) -> Result<(u8, u16, Vec<u8>), BadHead> {
+    let (version, rest) = word(line);
+    let (status, reason) = word(rest);
+    let version = match version {
+        b"HTTP/1.0" | b"HTTP/0.9" => 10,
+        version if version.starts_with(b"HTTP/1.") => 11,
+        _ => return Err(BadHead),
+    };
+    let status = int(status, 10)
+        .and_then(|status| u16::try_from(status).ok())
+        .filter(|status| (100..=999).contains(status))
+        .ok_or(BadHead)?;
+    Ok((version, status, trim(reason).to_vec()))
+}
+
+/// The first word, and what follows it.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = trim(text);
+    let end = text.iter().position(|byte| is_space(*byte)).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+impl ResponseHead {
+    /// Reads a whole head, as the scanner found it.
+    pub(crate) fn parse(head: &[u8]) -> Result<Self, BadHead> {
+        let first = memchr::memchr(b'\n', head).ok_or(BadHead)? + 1;
+        let (version, status, reason) = status_line(&head[..first])?;
+        Ok(Self { status, version, reason, fields: fields(&head[first..]) })
+    }
+
+    /// The first value of a header.
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// Names and values as the caller sees them: repeats joined, folds a single space.
+    pub fn joined(&self) -> Vec<(&str, Cow<'_, [u8]>)> {
+        let mut joined: Vec<(&str, Cow<'_, [u8]>)> = Vec::with_capacity(self.fields.len());
+        for (name, value) in &self.fields {
+            let value = unfolded(value);
+            match joined.iter_mut().find(|(key, _)| key == name) {
+                None => joined.push((name, value)),
+                Some((_, first)) => {
+                    let first = first.to_mut();
+                    first.extend_from_slice(b", ");
+                    first.extend_from_slice(&value);
+                }
+            }
+        }
+        joined
+    }
+
+    /// Whether the connection ends after this answer, whatever its length says.
+    pub(crate) fn closes(&self) -> bool {
+        let has = |name: &str, word: &str| {
+            self.first(name).is_some_and(|value| {
+                String::from_utf8_lossy(value).to_ascii_lowercase().contains(word)
+            })
+        };
+        if self.version == 11 {
+            return has("connection", "close");
+        }
+        let kept = self.first("keep-alive").is_some_and(|value| !value.is_empty());
+        !(kept || has("connection", "keep-alive") || has("proxy-connection", "keep-alive"))
+    }
+
+    /// Whether the body is chunked.
+    pub(crate) fn is_chunked(&self) -> bool {
+        self.first("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"))
+    }
+
+    /// The body's length, if there is one to go by.
+    pub(crate) fn length(&self) -> Option<u64> {
+        if matches!(self.status, 204 | 304) {
+            return Some(0);
+        }
+        if self.is_chunked() {
+            return None;
+        }
+        self.first("content-length")
+            .and_then(|value| int(value, 10))
+            .and_then(|length| u64::try_from(length).ok())
+    }
+
+    /// A length that is stated more than once with different numbers (RFC 9112, section 6.3).
+    pub(crate) fn unmatching_lengths(&self) -> Option<String> {
+        if self.is_chunked() {
+            return None;
+        }
+        let joined = self.joined();
+        let (_, text) = joined.iter().find(|(name, _)| *name == "content-length")?;
+        let lengths: Option<Vec<i64>> =
+            text.split(|byte| *byte == b',').map(|part| int(part, 10)).collect();
+        let differ = lengths?.windows(2).any(|pair| pair[0] != pair[1]);
+        differ.then(|| text.iter().map(|byte| char::from(*byte)).collect())
+    }
+}
+
+/// The header lines, up to the first line that is none.
+fn fields(mut block: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut fields: Vec<(String, Vec<u8>)> = Vec::with_capacity(12);
+    let mut may_continue = false;
+    while !block.is_empty() {
+        // A carriage return alone ends a line as well.
+        let end = match memchr::memchr2(b'\r', b'\n', block) {
+            Some(end) if block[end..].starts_with(b"\r\n") => end + 2,
+            Some(end) => end + 1,
+            None => block.len(),
+        };
+        let (line, rest) = block.split_at(end);
+        block = rest;
+        if matches!(line[0], b' ' | b'\t') {
+            if let Some((_, value)) = fields.last_mut().filter(|_| may_continue) {
+                value.extend_from_slice(line);
+            }
+            continue;
+        }
+        may_continue = false;
+        if line.starts_with(b"From ") {
+            continue;
+        }
+        let name_end = line.iter().position(|byte| !byte.is_ascii_graphic() || *byte == b':');
+        match name_end {
+            Some(0) if line[0] == b':' => {}
+            Some(end) if line[end] == b':' => {
+                let name = String::from_utf8_lossy(&line[..end]).to_ascii_lowercase();
+                let value = line[end + 1..].iter().position(|byte| !matches!(byte, b' ' | b'\t'));
+                let value = value.map_or(&b""[..], |start| &line[end + 1 + start..]);
+                fields.push((name, value.to_vec()));
+                may_continue = true;
+            }
+            _ => break,
+        }
+    }
+    for (_, value) in &mut fields {
+        let end = value.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        value.truncate(end.map_or(0, |end| end + 1));
+    }
+    fields
+}
+
+/// A folded value as one line: each line end with the white space after it is a single space.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\n', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut line: Vec<u8> = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let after = &rest[end + 1..];
+        let white = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        if white == 0 {
+            line.extend_from_slice(&rest[..=end]);
+        } else {
+            let before = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+            line.extend_from_slice(before);
+            line.push(b' ');
+        }
+        rest = &after[white..];
+    }
+    line.extend_from_slice(rest);
+    Cow::Owned(line)
+}

@@ -1,0 +1,123 @@
+//! The socket, each wait under its limits.
+//!
+//! The socket blocks, with `SO_RCVTIMEO` and `SO_SNDTIMEO` as limits, so that a wait is one call of
+//! the system and nothing else. The options are set only when they change: without a deadline that
+//! is once in a connection's life.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::deadline::{Expired, Limits};
+use super::error::Carried;
+
+/// Asked after every signal: does its handler want the waiting call to end?
+pub type Interrupt = fn() -> bool;
+
+/// A connected socket.
+pub(crate) struct Wire {
+    socket: TcpStream,
+    pub(crate) limits: Limits,
+    interrupt: Interrupt,
+    receive_timeout: Option<Duration>,
+    send_timeout: Option<Duration>,
+}
+
+impl Wire {
+    pub(crate) fn new(socket: TcpStream, interrupt: Interrupt) -> Self {
+        Self {
+            socket,
+            limits: Limits::default(),
+            interrupt,
+            receive_timeout: None,
+            send_timeout: None,
+        }
+    }
+
+    /// Whether the idle peer is there and silent. A readable idle socket is dead, or talks out of
+    /// turn.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        let peeked = SockRef::from(&self.socket).recv_with_flags(&mut byte, flags);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn wait(&self) -> io::Result<Option<Duration>> {
+        match self.limits.wait() {
+            // Zero would mean "for ever" to the system.
+            Ok(wait) => Ok(wait.map(|wait| wait.max(Duration::from_micros(1)))),
+            Err(expired) => Err(carried(expired)),
+        }
+    }
+
+    fn prepare_receive(&mut self) -> io::Result<()> {
+        let wait = self.wait()?;
+        if wait != self.receive_timeout {
+            self.socket.set_read_timeout(wait)?;
+            self.receive_timeout = wait;
+        }
+        Ok(())
+    }
+
+    fn prepare_send(&mut self) -> io::Result<()> {
+        let wait = self.wait()?;
+        if wait != self.send_timeout {
+            self.socket.set_write_timeout(wait)?;
+            self.send_timeout = wait;
+        }
+        Ok(())
+    }
+
+    /// What to do about an error: `Ok` to try again.
+    fn judge(&self, error: io::Error) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted if (self.interrupt)() => Err(Carried::Interrupted.into()),
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock => Err(carried(self.limits.which())),
+            _ => Err(error),
+        }
+    }
+}
+
+fn carried(expired: Expired) -> io::Error {
+    match expired {
+        Expired::Limit => Carried::Limit.into(),
+        Expired::Deadline => Carried::Deadline.into(),
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.prepare_receive()?;
+            match self.socket.read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) => self.judge(error)?,
+            }
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(data)])
+    }
+
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            self.prepare_send()?;
+            match self.socket.write_vectored(data) {
+                Ok(count) => return Ok(count),
+                Err(error) => self.judge(error)?,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
