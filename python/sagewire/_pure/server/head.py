@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 100
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# What hyper refuses in targets; more than that is refused by nobody and routed nowhere.
+FORBIDDEN_IN_PATH = frozenset(b"<>`")
+FORBIDDEN_IN_QUERY = frozenset(b'"<>')
+NOT_IN_AUTHORITY = frozenset(b'/?"{}|\\^')
 FORBIDDEN_IN_VALUE = frozenset(range(32)) - {9} | {127}
 
 
@@ -65,24 +69,44 @@ def parsed(raw: bytes) -> Head:
     if len(raw) > MAX_HEAD_BYTES:
         raise BadRequestError(431)
     first, *lines = raw.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
-    method, target, version = request_line(first)
+    method, target, version = _request_line(first)
     if len(lines) > MAX_HEADERS:
         raise BadRequestError(431)
-    headers = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        value = value.strip(b" \t")
-        if not colon or not name or not TOKEN.issuperset(name):
-            raise BadRequestError(400)
-        if not FORBIDDEN_IN_VALUE.isdisjoint(value):
-            raise BadRequestError(400)
-        headers.append((name.decode("ascii").lower(), value.decode("latin-1")))
-    head = Head(method, target, version, headers)
+    head = Head(method, target, version, [_header(line) for line in lines])
     body_length(head)
     return head
 
 
-def request_line(line: bytes) -> "tuple[str, str, int]":
+def check_beginning(raw: bytes) -> None:
+    """Raise `BadRequestError` for what cannot become a head, whatever follows."""
+    first, *lines = raw.replace(b"\r\n", b"\n").split(b"\n")
+    if not lines:
+        method, space, _ = first.partition(b" ")
+        if not TOKEN.issuperset(method) or (space and not method):
+            raise BadRequestError(400)
+        return
+    _request_line(first)
+    last = lines.pop()
+    for line in lines:
+        _header(line)
+    name, colon, value = last.removesuffix(b"\r").partition(b":")
+    if not TOKEN.issuperset(name) or (colon and not name):
+        raise BadRequestError(400)
+    if not FORBIDDEN_IN_VALUE.isdisjoint(value):
+        raise BadRequestError(400)
+
+
+def _header(line: bytes) -> "tuple[str, str]":
+    name, colon, value = line.partition(b":")
+    value = value.strip(b" \t")
+    if not colon or not name or not TOKEN.issuperset(name):
+        raise BadRequestError(400)
+    if not FORBIDDEN_IN_VALUE.isdisjoint(value):
+        raise BadRequestError(400)
+    return name.decode("ascii").lower(), value.decode("latin-1")
+
+
+def _request_line(line: bytes) -> "tuple[str, str, int]":
     """Return method, target and version (10 or 11)."""
     parts = line.split(b" ")
     if len(parts) != 3 or not parts[0] or not TOKEN.issuperset(parts[0]):
@@ -90,16 +114,24 @@ def request_line(line: bytes) -> "tuple[str, str, int]":
     target, version = parts[1], parts[2]
     if version not in (b"HTTP/1.1", b"HTTP/1.0") or not target or min(target) <= 32:
         raise BadRequestError(400)
-    return parts[0].decode("ascii"), _origin_form(target.decode("latin-1")), int(version[-1:]) + 10
+    return parts[0].decode("ascii"), _origin_form(target), int(version[-1:]) + 10
 
 
-def _origin_form(target: str) -> str:
+def _origin_form(target: bytes) -> str:
     """Return path and query, without the scheme and host of an absolute target."""
-    target = target.partition("#")[0]
-    if target.startswith("/") or "://" not in target:
-        return target
-    rest = target.partition("://")[2]
-    return "/" + rest.partition("/")[2]
+    try:
+        target.decode()
+    except UnicodeDecodeError:
+        raise BadRequestError(400) from None
+    target = target.partition(b"#")[0]
+    if b"://" in target and not target.startswith(b"/"):
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    path, _, query = target.partition(b"?")
+    if not FORBIDDEN_IN_PATH.isdisjoint(path) or not FORBIDDEN_IN_QUERY.isdisjoint(query):
+        raise BadRequestError(400)
+    if not target or (not target.startswith(b"/") and not NOT_IN_AUTHORITY.isdisjoint(target)):
+        raise BadRequestError(400)
+    return target.decode("latin-1")
 
 
 def body_length(head: Head) -> "int | None":
@@ -114,6 +146,8 @@ def body_length(head: Head) -> "int | None":
     if not lengths:
         return 0
     length = lengths.pop()
-    if lengths or not length.isascii() or not length.isdigit() or int(length) >= 2**64:
+    if lengths or len(length) > 20 or not length.isascii() or not length.isdigit():
+        raise BadRequestError(400)
+    if int(length) >= 2**64:
         raise BadRequestError(400)
     return int(length)

@@ -5,13 +5,12 @@ import time
 
 from sagewire._pure.server.head import (
     MAX_HEAD_BYTES,
-    TOKEN,
     BadRequestError,
     Head,
     body_length,
+    check_beginning,
     end_of_head,
     parsed,
-    request_line,
 )
 
 TYPE_CHECKING = False
@@ -61,8 +60,9 @@ class Wire:
         """Return the next head, or None when the peer ended the connection between two requests."""
         deadline = time.monotonic() + seconds
         while True:
-            while self._buffer.startswith((b"\r", b"\n")):
-                del self._buffer[:1]
+            # RFC 9112, section 2.2: empty lines before a request are skipped.
+            while self._buffer.startswith((b"\r\n", b"\n")):
+                del self._buffer[: self._buffer.index(b"\n") + 1]
             end = end_of_head(self._buffer)
             if end:
                 raw = bytes(self._buffer[:end])
@@ -71,11 +71,8 @@ class Wire:
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequestError(431)
             # Nonsense is answered as soon as it shows, not when its head is complete.
-            line, ended, _ = bytes(self._buffer).partition(b"\n")
-            if ended:
-                request_line(line.rstrip(b"\r"))
-            elif not TOKEN.issuperset(line.partition(b" ")[0]):
-                raise BadRequestError(400)
+            if self._buffer != b"\r":
+                check_beginning(bytes(self._buffer))
             if not self._receive(deadline):
                 if self._buffer:
                     raise GoneError
