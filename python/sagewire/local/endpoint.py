@@ -45,15 +45,13 @@ class LocalEndpoint:
     `model_timeout` is how many seconds a model has for its answer (for an iterator: for each part).
     `max_body_bytes` is the largest body, of a request or of an answer that comes whole.
 
+    >>> import sagewire
     >>> from sagewire.local import LocalEndpoint
-    >>> import boto3
     >>> with LocalEndpoint({"upper": lambda request: request.body.upper()}) as local:
-    ...     client = boto3.client(
-    ...         "sagemaker-runtime",
+    ...     client = sagewire.client(
     ...         region_name=local.region,
     ...         endpoint_url=local.url,
-    ...         aws_access_key_id=local.credentials.access_key_id,
-    ...         aws_secret_access_key=local.credentials.secret_access_key,
+    ...         credentials=local.credentials,
     ...     )
     ...     client.invoke_endpoint(EndpointName="upper", Body=b"hello")["Body"].read()
     b'HELLO'
