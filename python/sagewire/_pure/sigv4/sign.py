@@ -246,12 +246,11 @@ class Signer:
         expires_in: int,
         at: int,
     ) -> Presigned:
+        given = Request(method, url, headers, body)
         stamp = timestamp.from_epoch(at)
-        credential = f"{self._access_key_id}/{self.scope(stamp)}"
         check_expiry(expires_in)
-        presigned_url = unsigned_url(
-            Request(method, url, headers, body), stamp, credential, expires_in, self._token
-        )
+        credential = f"{self._access_key_id}/{self.scope(stamp)}"
+        presigned_url = unsigned_url(given, stamp, credential, expires_in, self._token)
         request = Request(method, presigned_url, headers, body)
         given_hash = request.header(b"x-amz-content-sha256")
         payload_hash = request.payload_hash if given_hash is None else given_hash

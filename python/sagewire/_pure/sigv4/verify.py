@@ -268,15 +268,16 @@ def _stamp(seconds: int) -> str:
 
 
 def _without_token(canonical: bytes) -> str:
-    """Return a canonical request's text with the session token's value hidden."""
-    lines = canonical.decode("utf-8", "replace").split("\n")
-    for number, line in enumerate(lines):
-        if line.startswith("x-amz-security-token:"):
-            lines[number] = "x-amz-security-token:<hidden>"
-        elif number == 2:
-            pairs = line.split("&")
-            for place, pair in enumerate(pairs):
-                if pair.startswith("X-Amz-Security-Token="):
-                    pairs[place] = "X-Amz-Security-Token=<hidden>"
-            lines[number] = "&".join(pairs)
-    return "\n".join(lines)
+    """Return a canonical request's text with the session token's value hidden.
+
+    Every line is looked at: a method with a line end in it would shift the query's.
+    """
+    return "\n".join(map(_hidden_line, canonical.decode("utf-8", "replace").split("\n")))
+
+
+def _hidden_line(line: str) -> str:
+    if line.startswith("x-amz-security-token:"):
+        return "x-amz-security-token:<hidden>"
+    name = "X-Amz-Security-Token="
+    pairs = line.split("&")
+    return "&".join(f"{name}<hidden>" if pair.startswith(name) else pair for pair in pairs)

@@ -214,7 +214,7 @@ fn visible<'a>(value: &'a [u8], name: &str) -> Result<&'a str> {
     })
 }
 
-pub(crate) fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     super::canonical::query_pairs(query).map(|pair| match memchr::memchr(b'=', pair) {
         Some(sign) => (&pair[..sign], &pair[sign + 1..]),
         None => (pair, &b""[..]),

@@ -22,8 +22,9 @@ impl Signer {
         expires_in: i64,
         at: i64,
     ) -> Result<String, InvalidArgument> {
+        let request = Request::check(method, url, headers)?;
         let timestamp = Timestamp::from_epoch(at)?;
-        let mut url = self.unsigned_url(method, url, headers, expires_in, timestamp)?;
+        let mut url = self.unsigned_url(&request, expires_in, timestamp)?;
         let canonical = self.presigned_request(method, &url, headers, payload)?;
         let signature = self.signature(timestamp, canonical.as_bytes());
         url.push_str("&X-Amz-Signature=");
@@ -43,8 +44,9 @@ impl Signer {
         expires_in: i64,
         at: i64,
     ) -> Result<(String, String), InvalidArgument> {
+        let request = Request::check(method, url, headers)?;
         let timestamp = Timestamp::from_epoch(at)?;
-        let url = self.unsigned_url(method, url, headers, expires_in, timestamp)?;
+        let url = self.unsigned_url(&request, expires_in, timestamp)?;
         let canonical = self.presigned_request(method, &url, headers, payload)?;
         let mut string_to_sign = Vec::with_capacity(192);
         self.push_string_to_sign(&mut string_to_sign, timestamp, canonical.as_bytes());
@@ -73,9 +75,7 @@ impl Signer {
     /// The URL with all parameters but the signature.
     fn unsigned_url(
         &self,
-        method: &str,
-        url: &str,
-        headers: &[Header<'_>],
+        request: &Request<'_>,
         expires_in: i64,
         timestamp: Timestamp,
     ) -> Result<String, InvalidArgument> {
@@ -83,9 +83,8 @@ impl Signer {
             let problem = format!("{expires_in} seconds is out of range");
             return Err(InvalidArgument::new("expires_in", problem, "1 to 604800 (seven days)"));
         }
-        let request = Request::check(method, url, headers)?;
         let Url { origin, path, query, .. } = request.url;
-        let mut out = Vec::with_capacity(url.len() + 512);
+        let mut out = Vec::with_capacity(origin.len() + path.len() + 512);
         out.extend_from_slice(origin.as_bytes());
         out.extend_from_slice(path.as_bytes());
         out.push(b'?');
@@ -97,7 +96,7 @@ impl Signer {
         credential.push(b'/');
         push_scope(&mut credential, timestamp, &self.options.region, &self.options.service);
         let mut names = Vec::with_capacity(64);
-        with_host(&request, |signed| signed.push_names(&mut names));
+        with_host(request, |signed| signed.push_names(&mut names));
         let expires = expires_in.to_string();
         let token = self.credentials.session_token();
         let parameters = [

@@ -135,8 +135,8 @@ impl Signer {
         payload: Payload<'_>,
         at: i64,
     ) -> Result<Signature, InvalidArgument> {
-        let timestamp = Timestamp::from_epoch(at)?;
         let request = Request::check(method, url, headers)?;
+        let timestamp = Timestamp::from_epoch(at)?;
         let mut canonical = Vec::with_capacity(1024);
         let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
             self.push_canonical(&mut canonical, &request, signed, hash);
@@ -178,8 +178,8 @@ impl Signer {
         payload: Payload<'_>,
         at: i64,
     ) -> Result<String, InvalidArgument> {
-        let timestamp = Timestamp::from_epoch(at)?;
         let request = Request::check(method, url, headers)?;
+        let timestamp = Timestamp::from_epoch(at)?;
         let mut canonical = Vec::with_capacity(1024);
         self.with_headers(&request, timestamp, payload, |signed, hash| {
             self.push_canonical(&mut canonical, &request, signed, hash);
