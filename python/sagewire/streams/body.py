@@ -127,9 +127,10 @@ class StreamingBody(io.IOBase):
 
     def close(self) -> None:
         """Give the rest up. `closed` stays `False`, as boto3 has it."""
-        raw = getattr(self, "_raw_stream", None)
-        if raw is not None:
-            raw.close()
+        self._raw_stream.close()
+
+    def __del__(self) -> None:
+        """Do nothing: the response gives its connection up itself. `io`'s own costs every call."""
 
     def __enter__(self) -> "StreamingBody":  # noqa: PYI034 - typing is not imported
         """Return the body itself; leaving the block closes it."""
