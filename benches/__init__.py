@@ -1,0 +1,1 @@
+"""Measurements: this package beside its peers, on one machine, in one run."""

@@ -1,0 +1,1 @@
+"""`make bench`: signing, a call and start-up, beside boto3, botocore, awscrt and a socket."""

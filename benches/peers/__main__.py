@@ -1,0 +1,112 @@
+"""Measure everything, print ratios first, and keep a dated record with the machine."""
+
+import datetime
+import platform
+import subprocess
+from pathlib import Path
+
+from benches.peers import startup
+from benches.peers.contestants import CALLS, SIGNING
+from benches.peers.measure import ROOT, ROUNDS, Figure, in_turn, pinned
+
+RECORD = ROOT / "benches" / "record"
+SERVER = ROOT / "target" / "release" / "examples" / "answer"
+
+
+def machine() -> str:
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    import os
+
+    rust = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout
+    return (
+        f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, "
+        f"CPython {platform.python_version()}, {' '.join(rust.split()[:2])}"
+    )
+
+
+def versions() -> str:
+    from importlib.metadata import version
+
+    names = ("sagewire", "boto3", "botocore", "awscrt", "requests-aws4auth")
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def table(title: str, figures: dict[str, Figure], unit: str) -> list[str]:
+    ours = figures["sagewire"].cpu
+    lines = [f"### {title}", "", f"| | CPU, x sagewire | CPU, us {unit} | wall, us {unit} |"]
+    lines.append("|---|---|---|---|")
+    for name, figure in figures.items():
+        row = f"| {name} | {figure.cpu / ours:.2f} | {figure.cpu:.1f} | {figure.wall:.1f} |"
+        lines.append(row)
+    return [*lines, ""]
+
+
+def verdict(what: str, value: float, limit: float) -> str:
+    met = "met" if value <= limit else "NOT met"
+    return f"- {what}: {value:.3f}, at most {limit:.3f}: {met}"
+
+
+def server_cpu_us(pid: int) -> float:
+    import os
+
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") * 1e6
+
+
+def main() -> None:
+    signing = in_turn("SIGNING", SIGNING, 0)
+    server = subprocess.Popen([*pinned(1), SERVER], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline() if server.stdout else 0)
+        calls = in_turn("CALLS", CALLS, port)
+        answered = sum((times * ROUNDS + 100) for _, _, times in CALLS.values())
+        peer = server_cpu_us(server.pid) / answered
+    finally:
+        server.kill()
+        server.wait()
+    starts = startup.run()
+
+    ours, raw = calls["sagewire"].cpu, calls["raw socket"].cpu
+    bare_ms, bare_mib = starts["bare python"]
+    ours_ms, ours_mib = starts["sagewire"]
+    lines = [
+        f"# {datetime.date.today()}",  # noqa: DTZ011 - the machine's own date
+        "",
+        f"{machine()}. {versions()}.",
+        (
+            f"Medians of {ROUNDS} interleaved rounds; each contestant in its own process on one "
+            f"core, the peer on the other, where it spent {peer:.1f} us of CPU a call."
+        ),
+        "",
+        "## Targets",
+        "",
+        verdict("signing / botocore's", signing["sagewire"].cpu / signing["botocore"].cpu, 1 / 20),
+        verdict("signing / awscrt's", signing["sagewire"].cpu / signing["awscrt"].cpu, 1 / 6),
+        verdict("call / raw socket's", ours / raw, 2.5),
+        verdict("call / boto3's", ours / calls["boto3"].cpu, 1 / 9),
+        verdict("import and client, ms over bare Python", ours_ms - bare_ms, 20),
+        "",
+        *table("Signing a POST of 1 KiB", signing, "a signature"),
+        *table("One call: 1 KiB out, 27 bytes back, plain", calls, "a call"),
+        "### Start-up: import and client in a fresh process",
+        "",
+        "| | CPU over bare Python, ms | memory over bare Python, MiB |",
+        "|---|---|---|",
+    ]
+    for name, (milliseconds, mebibytes) in starts.items():
+        over = f"{milliseconds - bare_ms:.1f} | {mebibytes - bare_mib:.1f}"
+        lines.append(f"| {name} | {over} |")
+    text = "\n".join(lines) + "\n"
+    RECORD.mkdir(exist_ok=True)
+    record = RECORD / f"{datetime.date.today()}.md"  # noqa: DTZ011 - as above
+    record.write_text(text)
+    print(text)
+    print(f"kept in {record.relative_to(ROOT)}; memory of sagewire: {ours_mib:.1f} MiB in all")
+
+
+main()

@@ -1,0 +1,43 @@
+"""Start-up: a fresh process that imports a package and makes a client, over a bare one."""
+
+import statistics
+import subprocess
+import sys
+
+from benches.peers.measure import ROOT, environment, pinned
+
+TIMES = 21
+MAKE = (
+    "import {0}; {0}.client('sagemaker-runtime', 'us-east-1', "
+    "aws_access_key_id='a', aws_secret_access_key='b')"
+)
+PROGRAMS = {
+    "bare python": ("pass", False),
+    "sagewire": (MAKE.format("sagewire"), False),
+    "sagewire, pure": (MAKE.format("sagewire"), True),
+    "boto3": (MAKE.format("boto3"), False),
+}
+MEASURE = (
+    "\nimport resource, time"
+    "\nprint(time.process_time() * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+)
+
+
+def run() -> dict[str, tuple[float, float]]:
+    """Return milliseconds of CPU from the process's start, and MiB resident, as medians."""
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in PROGRAMS}
+    for _ in range(TIMES):
+        for name, (program, pure) in PROGRAMS.items():
+            command = [*pinned(0), sys.executable, "-c", program + MEASURE]
+            out = subprocess.run(
+                command, env=environment(pure), cwd=ROOT, check=True, capture_output=True, text=True
+            ).stdout
+            milliseconds, mebibytes = map(float, out.split())
+            figures[name].append((milliseconds, mebibytes))
+    return {
+        name: (
+            statistics.median(one[0] for one in ones),
+            statistics.median(one[1] for one in ones),
+        )
+        for name, ones in figures.items()
+    }

@@ -1,0 +1,36 @@
+"""What all tests share: which implementation they run on, and how hard Hypothesis tries."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import sagewire
+
+settings.register_profile("dev", deadline=None, max_examples=100)
+settings.register_profile(
+    "ci", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("nightly", deadline=None, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require",
+        choices=("native", "pure"),
+        help="fail unless this implementation is the one that runs",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    required = config.getoption("--require")
+    if required not in (None, sagewire.implementation):
+        raise pytest.UsageError(
+            f"{required} is required, but sagewire runs the {sagewire.implementation} "
+            "implementation (is the extension built? is SAGEWIRE_PURE set?)"
+        )
+
+
+def pytest_report_header() -> str:
+    return f"sagewire {sagewire.__version__}, implementation: {sagewire.implementation}"
