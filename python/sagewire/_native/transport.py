@@ -1,4 +1,4 @@
-"""The transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
+"""Transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
 
 from sagewire._native._ext import Connection, Pool, Response, TlsSettings
 

@@ -17,7 +17,8 @@ def connect(
 ) -> socket.socket:
     """Connect to the first address that answers, in the order of the resolver.
 
-    `limit` is what is left of the connect time-out. The look-up of the name has the resolver's own time-out.
+    `limit` is what is left of the connect time-out. The look-up of the name has the resolver's
+    own time-out.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
