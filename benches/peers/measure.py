@@ -19,7 +19,9 @@ class Figure(NamedTuple):
 
 
 def environment(pure: bool) -> dict[str, str]:
-    return {**os.environ, "SAGEWIRE_PURE": "1" if pure else "", "PYTHONPATH": str(ROOT)}
+    """Return the environment of a contestant: bytecode is kept, as in an installed package."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "SAGEWIRE_PURE": "1" if pure else "", "PYTHONPATH": str(ROOT)}
 
 
 def pinned(cpu: int) -> list[str]:

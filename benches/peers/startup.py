@@ -17,10 +17,14 @@ PROGRAMS = {
     "sagewire, pure": (MAKE.format("sagewire"), True),
     "boto3": (MAKE.format("boto3"), False),
 }
-MEASURE = (
-    "\nimport resource, time"
-    "\nprint(time.process_time() * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-)
+# The peak of the process itself: getrusage's would be that of the process it was forked from.
+MEASURE = """
+import time
+used = time.process_time() * 1000
+with open("/proc/self/status") as status:
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+print(used, peak / 1024)
+"""
 
 
 def run() -> dict[str, tuple[float, float]]:

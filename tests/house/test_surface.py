@@ -77,8 +77,8 @@ def _same_shape(name: str, native: object, pure: object) -> None:
         return
     # The native names are the seam; a pure class is also called by its own neighbours.
     for method in (method for method in dir(native) if not method.startswith("_")):
-        here = getattr(pure, method)
-        if inspect.isfunction(here):
+        if callable(getattr(native, method)):  # not an attribute, which a pure instance has
+            here = getattr(pure, method)
             assert _parameters(getattr(native, method)) == _parameters(here), f"{name}.{method}"
     if _parameters(native):  # else only Rust makes one
         assert _parameters(native) == _parameters(pure), name

@@ -3,6 +3,20 @@
 from collections.abc import Callable, Iterable
 from typing import final
 
+__all__ = [
+    "Call",
+    "Connection",
+    "EventSigner",
+    "Pool",
+    "Response",
+    "Server",
+    "Signer",
+    "TlsSettings",
+    "Verifier",
+    "filter_request",
+    "filter_response",
+]
+
 # headers: rust/py/src/headers.rs
 
 def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
