@@ -201,14 +201,20 @@ class Signer:
         Raises `TypeError` for arguments of a wrong type and `InvalidArgumentError` for a method,
         URL or header that cannot be sent, and for a header that the signer sets itself.
         """
-        pairs, payload, second = _pairs(headers), _signed_payload(body), _now_or(at)
+        # The usual types go straight through: this is a call's hot path.
+        pairs = headers if type(headers) is list else _pairs(headers)
+        payload = body if type(body) is bytes else _signed_payload(body)
+        second = int(time.time()) if at is None else _seconds(at, "at")
         try:
             return self._twin.sign(method, url, pairs, payload, second)
-        except _WRONG_TEXT as error:
-            unexplained = error
+        except InvalidArgumentError:
+            raise
+        except (TypeError, AttributeError, ValueError):
+            pass
         # Out here, since an error made in there would carry the other one, and that one the text.
+        pairs = _pairs(pairs)
         _require_texts(method, url, pairs)
-        raise unexplained
+        return self._twin.sign(method, url, pairs, payload, second)
 
     def presign(
         self,

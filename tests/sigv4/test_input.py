@@ -52,6 +52,10 @@ def refuse(argument, problem, allowed, call, *arguments, **named):
             ("POST", URL, "Accept: a"),
             "headers must be a mapping or an iterable of (name, value) pairs, not str",
         ),
+        (
+            ("POST", URL, [("a", "b", "c")]),
+            "headers must be a mapping or an iterable of (name, value) pairs, not list",
+        ),
         (("POST", URL, [(b"a", "b")]), "headers: the name of header 0 must be str, not bytes"),
         (
             ("POST", URL, [("a", "b"), ("c", 5)]),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use sagewire_core::sigv4::{
@@ -60,19 +61,19 @@ impl Signer {
             .0
             .sign(method, url, &texts.headers()?, hash.payload(body)?, at)
             .map_err(|error| refused(py, &error))?;
-        let added = PyList::empty(py);
-        let add = |name: &str, value: &str| {
-            added.append(PyTuple::new(py, [PyString::intern(py, name), PyString::new(py, value)])?)
+        let pair = |name: &Bound<'py, PyString>, value: &str| {
+            PyTuple::new(py, [name, &PyString::new(py, value)])
         };
-        add("X-Amz-Date", &signature.date)?;
+        let mut added = Vec::with_capacity(4);
+        added.push(pair(intern!(py, "X-Amz-Date"), &signature.date)?);
         if let Some(token) = self.0.credentials().token.as_deref().filter(|t| !t.is_empty()) {
-            add("X-Amz-Security-Token", token)?;
+            added.push(pair(intern!(py, "X-Amz-Security-Token"), token)?);
         }
         if let Some(hash) = &signature.content_sha256 {
-            add("X-Amz-Content-SHA256", hash)?;
+            added.push(pair(intern!(py, "X-Amz-Content-SHA256"), hash)?);
         }
-        add("Authorization", &signature.authorization)?;
-        Ok(added)
+        added.push(pair(intern!(py, "Authorization"), &signature.authorization)?);
+        PyList::new(py, added)
     }
 
     /// Return the canonical request of `sign`.

@@ -67,18 +67,23 @@ pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
 
 /// The hexadecimal SHA-256 of `data`, in lower case.
 pub fn sha256_hex(data: &[u8]) -> String {
-    let mut text = Vec::with_capacity(64);
-    push_hex(&mut text, &sha256(data));
-    String::from_utf8(text).unwrap_or_default()
+    String::from_utf8(hex(&sha256(data)).to_vec()).unwrap_or_default()
+}
+
+/// `bytes` in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 64];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 /// Appends `bytes` in lower-case hexadecimal.
-pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
+pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8; 32]) {
+    out.extend_from_slice(&hex(bytes));
 }
 
 /// The 32 bytes of a signature in lower-case hexadecimal.

@@ -1,7 +1,9 @@
 //! Signing: string to sign, signature, `Authorization` header.
 
+use std::borrow::Cow;
+
 use super::canonical::{self, Header, SignedHeaders, push_path, query_pairs};
-use super::key::{KeyOfTheDay, SigningKey, push_hex, sha256};
+use super::key::{KeyOfTheDay, SigningKey, hex, push_hex, sha256};
 use super::timestamp::Timestamp;
 use super::url::Url;
 use super::{ALGORITHM, Credentials, InvalidArgument, TERMINATOR};
@@ -73,7 +75,7 @@ impl<'a> Request<'a> {
 }
 
 /// Headers that a signer sets itself; given from outside they would stand in the request twice.
-const SET_BY_THE_SIGNER: [&str; 3] = ["authorization", "x-amz-date", "x-amz-security-token"];
+const SET_BY_THE_SIGNER: [&[u8]; 3] = [b"authorization", b"x-amz-date", b"x-amz-security-token"];
 
 fn check_header(number: usize, name: &[u8], value: &[u8]) -> Result<(), InvalidArgument> {
     let refuse = |problem: String, allowed| Err(InvalidArgument::new("headers", problem, allowed));
@@ -81,9 +83,9 @@ fn check_header(number: usize, name: &[u8], value: &[u8]) -> Result<(), InvalidA
         let problem = format!("header {number} has a name that is not a token");
         return refuse(problem, "letters, digits and !#$%&'*+-.^_`|~");
     }
-    let name = String::from_utf8_lossy(name);
+    let shown = || String::from_utf8_lossy(name);
     if SET_BY_THE_SIGNER.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        let problem = format!("header {number} ({name}) is one that the signer sets itself");
+        let problem = format!("header {number} ({}) is one that the signer sets itself", shown());
         return refuse(problem, "every header but Authorization, X-Amz-Date, X-Amz-Security-Token");
     }
     let mut rest = value;
@@ -95,7 +97,7 @@ fn check_header(number: usize, name: &[u8], value: &[u8]) -> Result<(), InvalidA
             _ => false,
         };
         if !folds {
-            let problem = format!("header {number} ({name}) has a line end in its value");
+            let problem = format!("header {number} ({}) has a line end in its value", shown());
             return refuse(problem, "text whose line ends are followed by a space or a tab");
         }
         rest = after;
@@ -212,14 +214,13 @@ impl Signer {
         hand_over: impl FnOnce(&SignedHeaders<'_>, &[u8]),
     ) -> Option<String> {
         let given_hash = request.header("x-amz-content-sha256");
-        let mut hash_buffer = Vec::new();
+        let made_hash;
         let hash = match (given_hash, payload) {
             (Some(hash), _) => hash,
             (None, Payload::Hash(hash)) => hash.as_bytes(),
             (None, Payload::Body(body)) => {
-                hash_buffer.reserve_exact(64);
-                push_hex(&mut hash_buffer, &sha256(body));
-                &hash_buffer
+                made_hash = hex(&sha256(body));
+                &made_hash
             }
         };
         let sends_hash = self.options.content_sha256_header && given_hash.is_none();
@@ -248,7 +249,11 @@ impl Signer {
         payload_hash: &[u8],
     ) {
         let (normalize, double) = (self.options.normalize_path, self.options.double_encode);
-        let method = request.method.to_ascii_uppercase();
+        let method = if request.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            Cow::Owned(request.method.to_ascii_uppercase())
+        } else {
+            Cow::Borrowed(request.method)
+        };
         canonical::push_request(
             out,
             method.as_bytes(),
@@ -294,7 +299,7 @@ pub(crate) fn push_string_to_sign(
     timestamp: Timestamp,
     region: &str,
     service: &str,
-    canonical_hash: &[u8],
+    canonical_hash: &[u8; 32],
 ) {
     let parts = [ALGORITHM, "\n", timestamp.as_str(), "\n"];
     for part in parts {
