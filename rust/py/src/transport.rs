@@ -1,11 +1,14 @@
 //! The door of `transport`.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{
+    PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyList, PyMemoryView, PyString,
+};
 use sagewire_net::transport::{self, PoolOptions, RequestHead, ResponseHead, TransportError};
 
 use crate::support::errors::raise_with;
@@ -132,27 +135,17 @@ impl Connection {
             .collect::<PyResult<_>>()?;
         let head = RequestHead { method, target, headers: &headers };
         connection.prepare(&head, timeout.map(from_now)).map_err(failed)?;
-        let mut whole = |body: &[u8]| {
+        let exchanged = if let Some(body) = whole_body(body)? {
+            // Detached once: between sending and receiving nobody waits for the interpreter.
             py.detach(|| {
-                connection.send(body)?;
-                Ok(())
+                connection.send(&body)?;
+                connection.receive()
             })
-        };
-        let sent = if let Ok(body) = body.cast::<PyBytes>() {
-            whole(body.as_bytes())
-        } else if body.is_none() {
-            whole(b"")
-        } else if let Ok(body) = body.cast::<PyByteArray>() {
-            // Copied: it may change under us while we are detached.
-            whole(&body.to_vec())
-        } else if body.hasattr("tobytes")? {
-            whole(body.call_method0("tobytes")?.cast_into::<PyBytes>()?.as_bytes())
         } else {
             send_pieces(py, &mut connection, body, &failed)?;
-            Ok(())
+            py.detach(|| connection.receive())
         };
-        sent.map_err(failed)?;
-        let response = py.detach(|| connection.receive()).map_err(failed)?;
+        let response = exchanged.map_err(failed)?;
         Response::new(py, response, self.url.clone(), timeout)
     }
 
@@ -163,16 +156,44 @@ impl Connection {
     }
 }
 
+/// A body that is there as a whole; `None` for one that comes in pieces.
+fn whole_body<'a>(body: &'a Bound<'_, PyAny>) -> PyResult<Option<Cow<'a, [u8]>>> {
+    if let Ok(body) = body.cast::<PyBytes>() {
+        return Ok(Some(Cow::Borrowed(body.as_bytes())));
+    }
+    if body.is_none() {
+        return Ok(Some(Cow::Borrowed(b"")));
+    }
+    // What is not constant is copied: it may change under us while we are detached.
+    if let Ok(body) = body.cast::<PyByteArray>() {
+        return Ok(Some(Cow::Owned(body.to_vec())));
+    }
+    if let Ok(body) = body.cast::<PyMemoryView>() {
+        let copy = body.call_method0("tobytes")?.cast_into::<PyBytes>()?;
+        return Ok(Some(Cow::Owned(copy.as_bytes().to_vec())));
+    }
+    if body.is_instance_of::<PyString>() {
+        let words = "body: must be bytes, an iterable of bytes, or None, not str";
+        return Err(PyTypeError::new_err(words));
+    }
+    Ok(None)
+}
+
 fn send_pieces(
     py: Python<'_>,
     connection: &mut transport::Connection,
     pieces: &Bound<'_, PyAny>,
     failed: &impl Fn(TransportError) -> PyErr,
 ) -> PyResult<()> {
+    let pieces = pieces.try_iter()?;
     py.detach(|| connection.send(b"")).map_err(failed)?;
-    for piece in pieces.try_iter()? {
+    for piece in pieces {
         let piece = piece?;
-        let bytes = piece.cast::<PyBytes>()?.as_bytes();
+        let Ok(piece) = piece.cast::<PyBytes>() else {
+            let kind = piece.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("body: a piece must be bytes, not {kind}")));
+        };
+        let bytes = piece.as_bytes();
         py.detach(|| connection.send_piece(bytes)).map_err(failed)?;
     }
     py.detach(|| connection.send_end()).map_err(failed)
@@ -259,6 +280,9 @@ impl Response {
     fn readinto(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let view = py.import("builtins")?.getattr("memoryview")?.call1((buffer,))?;
         let view = view.call_method1("cast", ("B",))?;
+        if view.getattr("readonly")?.is_truthy()? {
+            return Err(PyTypeError::new_err("buffer: must be writable"));
+        }
         let data = self.read_body(py, Some(view.len()?))?;
         let place = pyo3::types::PySlice::new(py, 0, isize::try_from(data.len())?, 1);
         view.set_item(place, PyBytes::new(py, &data))?;

@@ -9,6 +9,11 @@ SENDING = "sending the request"
 WAITING = "waiting for the answer"
 READING = "reading the body"
 
+# The system's limits of a single wait: zero would mean "do not wait at all", and more than 24 days
+# cannot be counted.
+_SHORTEST_WAIT_SECONDS = 1e-6
+_LONGEST_WAIT_SECONDS = 2e6
+
 
 class Deadline:
     """The end of a whole call, if it has one."""
@@ -25,12 +30,14 @@ class Deadline:
 
         Raises `DeadlineExceededError` if no time is left.
         """
-        if self._end is None:
-            return limit
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self._exceeded(stage)
-        return left if limit is None else min(limit, left)
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise self._exceeded(stage)
+            limit = left if limit is None else min(limit, left)
+        if limit is None:
+            return None
+        return min(max(limit, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
 
     def check(self, stage: str) -> None:
         """Raise `DeadlineExceededError` if it was the deadline that ended a wait."""

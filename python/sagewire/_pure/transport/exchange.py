@@ -9,6 +9,7 @@ import http.client
 import io
 import os
 import re
+import threading
 from contextlib import suppress
 
 from sagewire._pure.transport.deadline import READING, SENDING, WAITING, Deadline
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 
 # What is read ahead of the body, and the most that is drained of a body that nobody wants.
 _BUFFER_BYTES = 65_536
+# What is reserved at once for a body whose length the peer only claims.
+_MOST_RESERVED_BYTES = 1 << 24
 # A body up to this size is copied behind its head, so that both leave in one write.
 _ONE_WRITE_BYTES = 65_536
 
 # http.client's rule: a line end is a fold if white space follows.
 _ILLEGAL_VALUE = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])")
+_VISIBLE = re.compile(r"[!-~]+")
 _ILLEGAL_NAME = re.compile(rb"[^!-9;-~]")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 
@@ -50,22 +54,37 @@ class _Incoming(io.RawIOBase):
         self.limit: float | None = None
         self.stage = WAITING
         self.only_what_is_here = False
-        self.received = False
+        self.ended = False
 
     def readable(self) -> bool:
         return True
+
+    def is_pending(self) -> bool:
+        """Say whether TLS holds bytes that nobody has asked for yet."""
+        pending = getattr(self.socket, "pending", None)
+        return pending is not None and pending() > 0
 
     def readinto(self, buffer: "Any", /) -> int:
         if self.only_what_is_here:
             return 0
         self.socket.settimeout(self.deadline.wait(self.limit, self.stage))
         count = self.socket.recv_into(buffer)
-        self.received = self.received or count > 0
+        self.ended = count == 0
         return count
 
 
 class _Buffered(io.BufferedReader):
     """A buffer that outlives the response that `http.client` closes it for."""
+
+    def read(self, size: "int | None" = -1, /) -> bytes:
+        """Read as the base does, without believing in a size before that much has arrived."""
+        if size is None or size <= _MOST_RESERVED_BYTES:
+            return super().read(size)
+        pieces = []
+        while piece := super().read(min(size, _MOST_RESERVED_BYTES)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Stay open."""
@@ -76,6 +95,12 @@ class _Parser(http.client.HTTPResponse):
 
     def __init__(self, incoming: _Buffered) -> None:
         super().__init__(_NoSocket(incoming), method="POST")  # type: ignore[arg-type]
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a chunk's size is negative")
+        return size
 
 
 class _NoSocket:
@@ -93,7 +118,8 @@ class _NoSocket:
 class Connection:
     """A connection that is taken from its pool for one exchange."""
 
-    __slots__ = ("_incoming", "_owner", "_pool", "_read_timeout", "_socket", "_url", "reused")
+    __slots__ = ("_incoming", "_owner", "_pool", "_read_timeout", "_socket", "_taken", "_url",
+                 "reused")  # fmt: skip
 
     def __init__(
         self,
@@ -110,6 +136,7 @@ class Connection:
         self._url = url
         self._read_timeout = read_timeout
         self._incoming = _Incoming(connected)
+        self._taken = False
         self.reused = reused
 
     def exchange(
@@ -126,12 +153,15 @@ class Connection:
         pieces, which are framed if the headers say `Transfer-Encoding: chunked`. `timeout` is what
         is left of the call's deadline in seconds, the body's reading included.
         """
-        head, chunked = _head(method, target, headers)
+        if self._taken:
+            raise RuntimeError("the connection is closed or in use")
+        self._taken = True
         incoming = self._incoming
         incoming.deadline = Deadline(timeout, self._url)
         incoming.limit = self._read_timeout
         sent = True
         try:
+            head, chunked = _head(method, target, headers)
             self._send(head, body, chunked)
         except TimeoutError:
             self.close()
@@ -151,6 +181,7 @@ class Connection:
 
     def close(self) -> None:
         """Drop the connection."""
+        self._taken = True
         pool, self._pool = self._pool, None
         if pool is not None:
             self._socket.close()
@@ -168,13 +199,20 @@ class Connection:
     def _send(self, head: bytes, body: "Body", chunked: bool) -> None:
         if body is None:
             return self._write(head)
+        if isinstance(body, str):
+            raise TypeError("body: must be bytes, an iterable of bytes, or None, not str")
         if isinstance(body, (bytes, bytearray, memoryview)):
+            if isinstance(body, memoryview) and not body.c_contiguous:
+                body = body.tobytes()
             if len(body) <= _ONE_WRITE_BYTES:
                 return self._write(head + bytes(body))
             self._write(head)
             return self._write(body)
+        pieces = iter(body)
         self._write(head)
-        for piece in body:
+        for piece in pieces:
+            if not isinstance(piece, bytes):
+                raise TypeError(f"body: a piece must be bytes, not {type(piece).__name__}")
             if chunked and piece:
                 self._write(b"%x\r\n%b\r\n" % (len(piece), piece))
             elif piece:
@@ -241,13 +279,14 @@ class _WholeLines:
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
-    __slots__ = ("_buffered", "_connection", "_parser", "_reusable", "headers", "reason", "status",
-                 "version")  # fmt: skip
+    __slots__ = ("_buffered", "_connection", "_one_reader", "_parser", "_reusable", "headers",
+                 "reason", "status", "version")  # fmt: skip
 
     def __init__(
         self, connection: Connection, parser: _Parser, buffered: _Buffered, sent: bool
     ) -> None:
         self._connection: Connection | None = None
+        self._one_reader = threading.Lock()
         self._parser = parser
         self._buffered = buffered
         self.status: int = parser.status
@@ -269,8 +308,17 @@ class Response:
         """Return all that is left, or exactly `amount` bytes unless the body ends; `b""` after it.
 
         Raises `ResponseStreamingError` where the connection breaks, or, for all that is left, ends
-        before the body does; `ReadTimeoutError` and `DeadlineExceededError` where time runs out.
+        before the body does; `ReadTimeoutError` and `DeadlineExceededError` where time runs out;
+        `RuntimeError` while another thread reads.
         """
+        if not self._one_reader.acquire(blocking=False):
+            raise RuntimeError("another thread is reading this body")
+        try:
+            return self._read(amount)
+        finally:
+            self._one_reader.release()
+
+    def _read(self, amount: "int | None") -> bytes:
         connection = self._connection
         if connection is None or amount == 0:
             return b""
@@ -297,6 +345,8 @@ class Response:
     def readinto(self, buffer: "Any") -> int:
         """Fill `buffer` unless the body ends, and return the number of bytes."""
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("buffer: must be writable")
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
@@ -309,13 +359,18 @@ class Response:
 
     def close(self) -> None:
         """Give up what is left: read it if all of it is here already, else drop the connection."""
-        connection = self._connection
-        if connection is None:
-            return
-        connection._incoming.only_what_is_here = True  # noqa: SLF001 - one thing
-        # Where not all of it is here, the attempt has dropped the connection.
-        with suppress(ResponseStreamingError):
-            self.read()
+        if not self._one_reader.acquire(blocking=False):
+            return  # another thread is reading, and will come to the end
+        try:
+            connection = self._connection
+            if connection is None:
+                return
+            connection._incoming.only_what_is_here = True  # noqa: SLF001 - one thing
+            # Where not all of it is here, the attempt has dropped the connection.
+            with suppress(ResponseStreamingError):
+                self._read(None)
+        finally:
+            self._one_reader.release()
 
     def __del__(self) -> None:
         if getattr(self, "_connection", None) is not None:
@@ -332,7 +387,9 @@ class Response:
         if connection is None:
             return
         connection._incoming.only_what_is_here = True  # noqa: SLF001 - one thing
-        if self._reusable and not self._buffered.peek(1):
+        incoming = connection._incoming  # noqa: SLF001 - one thing
+        more = bool(self._buffered.peek(1)) or incoming.is_pending()
+        if self._reusable and not incoming.ended and not more:
             connection._give_back()  # noqa: SLF001 - one thing
         else:
             connection.close()
@@ -340,10 +397,10 @@ class Response:
 
 def _head(method: str, target: str, headers: "list[tuple[str, str]]") -> tuple[bytes, bool]:
     """Return the head's bytes, and whether it announces a chunked body."""
-    start = f"{method} {target} HTTP/1.1".encode()
-    if not start.replace(b" ", b"", 2).isascii() or any(byte <= 0x20 for byte in target.encode()):
-        raise HTTPClientError(error=f"Invalid request target {target.encode()!r}")
-    lines = [start]
+    for what, text in (("method", method), ("target", target)):
+        if not _VISIBLE.fullmatch(text):
+            raise HTTPClientError(error=f"Invalid request {what} {text.encode()!r}")
+    lines = [f"{method} {target} HTTP/1.1".encode()]
     chunked = False
     for name, value in headers:
         name_bytes, value_bytes = name.encode(), value.encode()

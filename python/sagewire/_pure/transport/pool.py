@@ -60,6 +60,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._keepalive = tcp_keepalive
+        self._idle = []
         self._start_afresh()
 
     def take(self, url: str, timeout: "float | None") -> Connection:
@@ -122,10 +123,17 @@ class Pool:
             connected.close()
 
     def _start_afresh(self) -> None:
+        # Closing closes this process's copies only; nothing is said to the peer.
+        inherited, self._idle = self._idle, []
         self._owner = os.getpid()
         self._lock = threading.Lock()
-        self._idle = []
         self._busy = 0
+        for idle in inherited:
+            idle.close()
+
+    def __del__(self) -> None:
+        for idle in getattr(self, "_idle", ()):
+            idle.close()
 
 
 def _is_readable(idle: "socket.socket") -> bool:

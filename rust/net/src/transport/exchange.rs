@@ -309,6 +309,9 @@ impl Response {
         // Bytes of chunks that were read whole, which is what Python's error counts.
         let mut whole = 0;
         loop {
+            if amount == Some(out.len()) {
+                return Ok(());
+            }
             let Some(connection) = &mut self.connection else { return Ok(()) };
             let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
             let stream = &mut connection.stream;
@@ -322,9 +325,6 @@ impl Response {
                         whole = out.len();
                     }
                     self.finish_if_done();
-                    if amount == Some(out.len()) {
-                        return Ok(());
-                    }
                 }
                 Ok(Piece::Framing(count)) => stream.take(count),
                 Ok(Piece::End) => self.finish_if_done(),
@@ -351,9 +351,10 @@ impl Response {
     ) -> Result<usize, TransportError> {
         let Some(connection) = &mut self.connection else { return Ok(0) };
         let stream = &mut connection.stream;
+        let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
         let filled = match &mut self.framing {
-            Framing::Length(left) if *left > READ_BYTES as u64 => {
-                let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
+            // Much is wanted: it goes where it belongs, past the buffer.
+            Framing::Length(left) if *left > READ_BYTES as u64 && wanted > READ_BYTES => {
                 let most = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted).min(1 << 18);
                 let before = out.len();
                 out.resize(before + most, 0);

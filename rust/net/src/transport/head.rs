@@ -29,9 +29,11 @@ impl RequestHead<'_> {
     /// Appends the head to `out`; says whether it announces a chunked body.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<bool, TransportError> {
         let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        if !visible(self.method) || !visible(self.target) {
-            let target = python_bytes(self.target.as_bytes());
-            return Err(TransportError::Client(format!("Invalid request target {target}")));
+        for (what, text) in [("method", self.method), ("target", self.target)] {
+            if !visible(text) {
+                let text = python_bytes(text.as_bytes());
+                return Err(TransportError::Client(format!("Invalid request {what} {text}")));
+            }
         }
         for part in [self.method, " ", self.target, " HTTP/1.1\r\n"] {
             out.extend_from_slice(part.as_bytes());
