@@ -211,6 +211,32 @@ def test_unsigned_payload():
     assert added["Authorization"] == request.headers["Authorization"]
 
 
+CLEAN = st.text(string.ascii_letters + "/.~-_", max_size=12) | st.just("//a/./../b%2F%20/")
+
+
+@given(path=CLEAN, headers=headers, body=bodies)
+def test_s3(path, headers, body):
+    """The two options of S3: the path as it is, encoded once; and the body's hash as a header."""
+    headers = [pair for pair in headers if pair[0].lower() != "x-amz-content-sha256"]
+    url = f"http://example.com/{path}"
+    request = AWSRequest(method="PUT", url=url, data=body)
+    for name, value in headers:
+        request.headers.add_header(name, value)
+    oracle = Oracle()
+    oracle._add_auth(botocore.auth.S3SigV4Auth(oracle.credentials, "s3", "us-west-2"), request)
+    signer = Signer(
+        Credentials(KEY, SECRET),
+        region="us-west-2",
+        service="s3",
+        normalize_path=False,
+        double_encode=False,
+        content_sha256_header=True,
+    )
+    added = dict(signer.sign("PUT", url, headers, body, at=AT))
+    assert added["X-Amz-Content-SHA256"] == request.headers["X-Amz-Content-SHA256"]
+    assert added["Authorization"] == request.headers["Authorization"]
+
+
 # The differences that docs/signing.md names.
 
 
@@ -290,3 +316,31 @@ def test_presigned_fragment():
     url = "https://example.com/#part"
     assert urlsplit(Oracle().presign("POST", url, [], 60)).fragment.startswith("part&X-Amz-Sig")
     assert "#" not in ours().presign("POST", url, expires_in=60, at=AT)
+
+
+def test_presigned_body():
+    """Botocore makes query parameters of a JSON body; we sign its hash."""
+    oracle, body, url = Oracle(), b'{"a": "x y"}', "https://example.com/"
+    request = AWSRequest(method="POST", url=url, data=body)
+    auth = botocore.auth.SigV4QueryAuth(oracle.credentials, SCOPE["service"], SCOPE["region"])
+    oracle._add_auth(auth, request)
+    assert request.url.startswith("https://example.com/?a=x%20y&X-Amz-Algorithm=")
+    made = ours().presign("POST", url, [], body, at=AT)
+    assert made.startswith("https://example.com/?X-Amz-Algorithm=")
+    assert made != ours().presign("POST", url, at=AT)
+
+
+@pytest.mark.parametrize("life", [0, -1, 604_801])
+def test_presigned_life(life):
+    """Botocore writes what it is given."""
+    url = "https://example.com/"
+    assert f"X-Amz-Expires={life}&" in Oracle().presign("POST", url, [], life)
+    with pytest.raises(InvalidArgumentError):
+        ours().presign("POST", url, expires_in=life)
+
+
+def test_hosts_outside_ascii():
+    """Botocore signs a name that cannot be sent."""
+    assert Oracle().sign("POST", "https://b\xfccher.example/", [], b"")
+    with pytest.raises(InvalidArgumentError):
+        ours().sign("POST", "https://b\xfccher.example/")
