@@ -18,7 +18,7 @@ LAYERS = [
     ("sigv4", "headers", "streams", "model"),
     ("config", "credentials", "endpoints", "retries"),
     ("client",),
-    ("local", "cli"),
+    ("local",),
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

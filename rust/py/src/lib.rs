@@ -1,7 +1,6 @@
 //! `sagewire._native._ext`: a table of contents. Every capability registers itself in its own file.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod eventstream;
 mod headers;
 mod server;
 mod sigv4;
@@ -15,7 +14,6 @@ use pyo3::prelude::*;
 fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sigv4::register(module)?;
     headers::register(module)?;
-    eventstream::register(module)?;
     transport::register(module)?;
     server::register(module)
 }

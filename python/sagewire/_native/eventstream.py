@@ -1,1 +1,0 @@
-"""Event streams, native: rust/py/src/eventstream.rs. Its pure twin: _pure/eventstream/."""
