@@ -1,1 +1,1 @@
-"""."""
+"""What results stream: `StreamingBody`."""
