@@ -83,6 +83,10 @@ class Link:
         head, self._arrived = self._arrived.split(b"\r\n\r\n", 1)
         return head
 
+    def read_some(self, count):
+        """Read so many bytes of a body."""
+        return self._exactly(count)
+
     def send(self, data):
         self._sock.sendall(data)
 

@@ -51,6 +51,8 @@ class Pool:
         tls: "TlsSettings | None" = None,
         tcp_keepalive: bool = False,
     ) -> None:
+        if not 0 <= port <= 65_535:
+            raise OverflowError("port: must be between 0 and 65535")
         if scheme == "https" and tls is None:
             raise ValueError("tls: an https origin needs TlsSettings")
         self._tls = tls if scheme == "https" else None

@@ -45,8 +45,12 @@ class TlsSettings:
 
         try:
             context = self._made_context(url)
+            # Wrapped first, so that there is something to close whatever ends the handshake.
+            connected = context.wrap_socket(
+                connected, server_hostname=host, do_handshake_on_connect=False
+            )
             connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-            return context.wrap_socket(connected, server_hostname=host)
+            connected.do_handshake()
         except TimeoutError:
             connected.close()
             deadline.check(CONNECTING)
@@ -63,6 +67,7 @@ class TlsSettings:
         except BaseException:
             connected.close()
             raise
+        return connected
 
     def _made_context(self, url: str) -> "ssl.SSLContext":
         if self._context is None:
@@ -77,6 +82,8 @@ class TlsSettings:
             elif self.ca_bundle is None:
                 context.load_default_certs()
             else:
+                # A server is also trusted by naming its own certificate, as from Python 3.13 on.
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
                 _trust(context, self.ca_bundle, url)
             if self.client_cert is not None:
                 try:

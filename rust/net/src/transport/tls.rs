@@ -149,8 +149,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 /// Those that an authority vouches for, and those that are in the bundle themselves.
 ///
-/// OpenSSL, and so boto3, accepts a certificate that is in the bundle, whether or not it is an
-/// authority's: the usual way to trust one self-signed server.
+/// OpenSSL, and so boto3, accepts a self-signed certificate that is in the bundle, whether or not it
+/// is an authority's: the usual way to trust one server. Python's own default (from 3.13) is to
+/// accept any that is in the bundle (`VERIFY_X509_PARTIAL_CHAIN`), and so it is here.
 #[derive(Debug)]
 struct Trusted {
     authorities: Arc<WebPkiServerVerifier>,
@@ -166,17 +167,23 @@ impl ServerCertVerifier for Trusted {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.trusted.iter().any(|trusted| trusted == end_entity) {
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        self.authorities.verify_server_cert(
+        let judged = self.authorities.verify_server_cert(
             end_entity,
             intermediates,
             server_name,
             ocsp_response,
             now,
-        )
+        );
+        match judged {
+            Err(error)
+                if !is_about_time(&error)
+                    && self.trusted.iter().any(|trusted| trusted == end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            judged => judged,
+        }
     }
 
     fn verify_tls12_signature(
@@ -200,6 +207,20 @@ impl ServerCertVerifier for Trusted {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.authorities.supported_verify_schemes()
     }
+}
+
+/// Whether a certificate is refused for its dates, which are looked at before who signed it.
+fn is_about_time(error: &rustls::Error) -> bool {
+    use rustls::CertificateError as Refused;
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(
+            Refused::Expired
+                | Refused::ExpiredContext { .. }
+                | Refused::NotValidYet
+                | Refused::NotValidYetContext { .. }
+        )
+    )
 }
 
 /// Anyone at all: what `verify=False` asks for.

@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
@@ -46,16 +46,21 @@ impl Wire {
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn wait(&self) -> io::Result<Option<Duration>> {
-        match self.limits.wait() {
+    /// How long the system may wait once `waited` of the wait has gone.
+    fn wait(&self, waited: Duration) -> io::Result<Option<Duration>> {
+        let mut limits = self.limits;
+        if let Some(each) = &mut limits.each {
+            *each = each.saturating_sub(waited);
+        }
+        match limits.wait() {
             // Zero would mean "for ever" to the system.
             Ok(wait) => Ok(wait.map(|wait| wait.max(Duration::from_micros(1)))),
             Err(expired) => Err(carried(expired)),
         }
     }
 
-    fn prepare_receive(&mut self) -> io::Result<()> {
-        let wait = self.wait()?;
+    fn prepare_receive(&mut self, waited: Duration) -> io::Result<()> {
+        let wait = self.wait(waited)?;
         if wait != self.receive_timeout {
             self.socket.set_read_timeout(wait)?;
             self.receive_timeout = wait;
@@ -63,13 +68,24 @@ impl Wire {
         Ok(())
     }
 
-    fn prepare_send(&mut self) -> io::Result<()> {
-        let wait = self.wait()?;
+    fn prepare_send(&mut self, waited: Duration) -> io::Result<()> {
+        let wait = self.wait(waited)?;
         if wait != self.send_timeout {
             self.socket.set_write_timeout(wait)?;
             self.send_timeout = wait;
         }
         Ok(())
+    }
+
+    /// A blocking write that took part of the data only: its time is over, or a signal came.
+    fn short(&self, count: usize, start: Instant) -> io::Result<usize> {
+        if (self.interrupt)() {
+            return Err(Carried::Interrupted.into());
+        }
+        match self.send_timeout {
+            Some(limit) if start.elapsed() >= limit => Err(carried(self.limits.which())),
+            _ => Ok(count),
+        }
     }
 
     /// What to do about an error: `Ok` to try again.
@@ -92,12 +108,16 @@ fn carried(expired: Expired) -> io::Error {
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        let mut waited = Duration::ZERO;
         loop {
-            self.prepare_receive()?;
+            self.prepare_receive(waited)?;
             match self.socket.read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) => self.judge(error)?,
             }
+            // A signal was handled; the wait goes on for the rest of its time.
+            waited = start.elapsed();
         }
     }
 }
@@ -108,12 +128,17 @@ impl Write for Wire {
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        let total: usize = data.iter().map(|part| part.len()).sum();
+        let start = Instant::now();
+        let mut waited = Duration::ZERO;
         loop {
-            self.prepare_send()?;
+            self.prepare_send(waited)?;
             match self.socket.write_vectored(data) {
+                Ok(count) if count < total => return self.short(count, start),
                 Ok(count) => return Ok(count),
                 Err(error) => self.judge(error)?,
             }
+            waited = start.elapsed();
         }
     }
 
