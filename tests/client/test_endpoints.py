@@ -1,10 +1,12 @@
 """Regions to endpoints: AWS's own cases, and boto3's own checks."""
 
+import re
+
 import botocore.session
 import pytest
 from botocore.exceptions import InvalidRegionError as BotocoreInvalidRegionError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url, validate_region_name
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sagewire.endpoints import Origin, check_url, checked_region, resolve
@@ -85,6 +87,8 @@ hosts = st.one_of(
     )
 )
 def test_urls_are_checked_as_botocore_checks_them(url: str) -> None:
+    # Older versions of urllib take the address out of `0[::]`; newer ones, and we, refuse it.
+    assume(not re.search(r"[^/@]\[", url))
     try:
         valid = bool(is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url))
     except ValueError:
