@@ -201,11 +201,15 @@ def _split_authority(authority: str) -> "tuple[str, str]":
 
 
 def _is_address(host: str) -> bool:
-    inside = host[1:-1]
-    bracketed = host.startswith("[") and host.endswith("]")
-    return (
-        bracketed and ":" in inside and set(inside.partition("%")[0]) <= _HEXADECIMAL | {":", "."}
-    )
+    if not (host.startswith("[") and host.endswith("]")):
+        return False
+    import socket
+
+    try:
+        socket.inet_pton(socket.AF_INET6, host[1:-1].partition("%")[0])
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _is_name(host: str) -> bool:
