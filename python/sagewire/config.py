@@ -186,8 +186,8 @@ def check_retries(retries: "Mapping[str, Any]") -> None:
 
 
 def check_retry_mode(mode: "Any") -> None:
-    """Raise `InvalidRetryModeError` if boto3 has no such retry mode."""
-    if mode not in RETRY_MODES:
+    """Raise `InvalidRetryModeError` if there is no such retry mode, ours (`safe`) included."""
+    if mode not in RETRY_MODES and mode != "safe":
         raise InvalidRetryModeError(provided_retry_mode=mode, valid_modes=RETRY_MODES)
 
 

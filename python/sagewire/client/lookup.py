@@ -68,9 +68,9 @@ def check_supported(given: "dict[str, Any]") -> None:
 
 
 def check_built(mode: str) -> None:
-    """Raise `InvalidConfigError` for a retry mode of boto3's that is not built yet."""
-    if mode == "adaptive":
+    """Raise `InvalidConfigError` for a retry mode that is not built yet."""
+    if mode in ("adaptive", "safe"):
         raise InvalidConfigError(
-            error_msg="retry mode 'adaptive' is not supported by this release of sagewire; "
+            error_msg=f"retry mode {mode!r} is not supported by this release of sagewire; "
             "supported are 'standard' and 'legacy'."
         )
