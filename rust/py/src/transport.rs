@@ -39,6 +39,26 @@ impl TlsSettings {
         let settings = transport::TlsSettings::new(verify, ca_bundle, client_cert, client_key);
         Self(Arc::new(settings))
     }
+
+    #[getter]
+    fn verify(&self) -> bool {
+        self.0.verify
+    }
+
+    #[getter]
+    fn ca_bundle(&self) -> Option<&str> {
+        self.0.ca_bundle.as_deref()
+    }
+
+    #[getter]
+    fn client_cert(&self) -> Option<&str> {
+        self.0.client_cert.as_deref()
+    }
+
+    #[getter]
+    fn client_key(&self) -> Option<&str> {
+        self.0.client_key.as_deref()
+    }
 }
 
 /// Connections to one origin, shared by threads.

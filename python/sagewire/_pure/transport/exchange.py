@@ -7,6 +7,7 @@ error, and bytes after the end of a body end the connection.
 
 import http.client
 import io
+import operator
 import os
 import re
 import threading
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 65_536
 # What is reserved at once for a body whose length the peer only claims.
 _MOST_RESERVED_BYTES = 1 << 24
+_MOST_LINE_BYTES = 65_536
+# Stands for all lengths that are too large to be of use; such a length is taken for none.
+_BEYOND_COUNTING = (1 << 63) - 1
 # A body up to this size is copied behind its head, so that both leave in one write.
 _ONE_WRITE_BYTES = 65_536
 
 # http.client's rule: a line end is a fold if white space follows.
 _ILLEGAL_VALUE = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])")
-_VISIBLE = re.compile(r"[!-~]+")
+_VISIBLE = re.compile(rb"[!-~]+")
 _ILLEGAL_NAME = re.compile(rb"[^!-9;-~]")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 
@@ -96,10 +100,21 @@ class _Parser(http.client.HTTPResponse):
     def __init__(self, incoming: _Buffered) -> None:
         super().__init__(_NoSocket(incoming), method="POST")  # type: ignore[arg-type]
 
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        # The base looks at the version of a final answer only.
+        if not version.startswith("HTTP/1.") and version != "HTTP/0.9":
+            raise http.client.UnknownProtocol(version)
+        return version, status, reason
+
     def _read_next_chunk_size(self) -> int:
-        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
-        if size < 0:
-            raise ValueError("a chunk's size is negative")
+        # The base takes a size that the connection's end has cut short for a size.
+        line = self.fp.readline(_MOST_LINE_BYTES + 1)
+        if len(line) > _MOST_LINE_BYTES:
+            raise http.client.LineTooLong("chunk size")
+        size = int(line.split(b";", 1)[0], 16)
+        if not line.endswith(b"\n") or not 0 <= size < _BEYOND_COUNTING:
+            raise ValueError("no chunk has that size")
         return size
 
 
@@ -254,6 +269,9 @@ def _begin(parser: _Parser) -> None:
     lines = _WholeLines(file)
     parser.fp = lines  # type: ignore[assignment]
     parser.begin()
+    if parser.length is not None and parser.length >= _BEYOND_COUNTING:
+        parser.length = None
+        parser.will_close = True
     if parser.fp is not None:
         parser.fp = file
 
@@ -311,6 +329,8 @@ class Response:
         before the body does; `ReadTimeoutError` and `DeadlineExceededError` where time runs out;
         `RuntimeError` while another thread reads.
         """
+        if amount is not None:
+            amount = operator.index(amount)
         if not self._one_reader.acquire(blocking=False):
             raise RuntimeError("another thread is reading this body")
         try:
@@ -397,19 +417,20 @@ class Response:
 
 def _head(method: str, target: str, headers: "list[tuple[str, str]]") -> tuple[bytes, bool]:
     """Return the head's bytes, and whether it announces a chunked body."""
-    for what, text in (("method", method), ("target", target)):
-        if not _VISIBLE.fullmatch(text):
-            raise HTTPClientError(error=f"Invalid request {what} {text.encode()!r}")
-    lines = [f"{method} {target} HTTP/1.1".encode()]
+    start = (method.encode(), target.encode())
+    fields = [(name.encode(), value.encode()) for name, value in headers]
+    for what, part in zip(("method", "target"), start, strict=True):
+        if not _VISIBLE.fullmatch(part):
+            raise HTTPClientError(error=f"Invalid request {what} {part!r}")
+    lines = [b"%b %b HTTP/1.1" % start]
     chunked = False
-    for name, value in headers:
-        name_bytes, value_bytes = name.encode(), value.encode()
-        if not name_bytes or _ILLEGAL_NAME.search(name_bytes):
-            raise HTTPClientError(error=f"Invalid header name {name_bytes!r}")
-        if _ILLEGAL_VALUE.search(value_bytes):
-            raise HTTPClientError(error=f"Invalid header value {value_bytes!r}")
-        chunked = chunked or (name_bytes.lower() == b"transfer-encoding" and value == "chunked")
-        lines.append(b"%b: %b" % (name_bytes, value_bytes))
+    for name, value in fields:
+        if not name or _ILLEGAL_NAME.search(name):
+            raise HTTPClientError(error=f"Invalid header name {name!r}")
+        if _ILLEGAL_VALUE.search(value):
+            raise HTTPClientError(error=f"Invalid header value {value!r}")
+        chunked = chunked or (value == b"chunked" and name.lower() == b"transfer-encoding")
+        lines.append(b"%b: %b" % (name, value))
     return b"\r\n".join(lines) + b"\r\n\r\n", chunked
 
 
@@ -426,8 +447,12 @@ def _joined(message: http.client.HTTPMessage) -> dict[str, str]:
 def _check_lengths(text: str) -> None:
     """Refuse a length that is stated twice with different numbers (RFC 9112, section 6.3)."""
     try:
-        lengths = {int(part) for part in text.split(",")}
+        lengths = {_counted(int(part)) for part in text.split(",")}
     except ValueError:
         return
     if len(lengths) > 1:
         raise HTTPClientError(error=f"Content-Length contained multiple unmatching values ({text})")
+
+
+def _counted(number: int) -> int:
+    return max(-_BEYOND_COUNTING, min(number, _BEYOND_COUNTING))

@@ -110,7 +110,8 @@ class Pool:
         plain = connect(self._host, self._port, limit, deadline, url, keepalive=self._keepalive)
         if self._tls is None:
             return plain
-        return self._tls.wrap(plain, self._host, limit, deadline, url)
+        # The settings are this pool's own, their context made at its first handshake.
+        return self._tls._wrap(plain, self._host, limit, deadline, url)  # noqa: SLF001
 
     def _release(self, connected: "socket.socket | None", owner: "int | None" = None) -> None:
         """Take a connection back, or note that it is gone (`None`)."""

@@ -32,7 +32,7 @@ class TlsSettings:
         self.client_key = client_key
         self._context: ssl.SSLContext | None = None
 
-    def wrap(
+    def _wrap(
         self,
         connected: "socket.socket",
         host: str,

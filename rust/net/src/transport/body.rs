@@ -1,7 +1,7 @@
 //! Where a body ends. No I/O: the bytes that have arrived in, the pieces of the body out.
 
 use super::head::ResponseHead;
-use super::number::int;
+use super::number::{BEYOND_COUNTING, int};
 
 /// The longest line of chunked framing, in bytes.
 const MAX_LINE_BYTES: usize = 65_536;
@@ -115,6 +115,7 @@ impl Chunk {
                 };
                 let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
                 let size = int(digits, 16)
+                    .filter(|size| *size < BEYOND_COUNTING)
                     .and_then(|size| u64::try_from(size).ok())
                     .ok_or(BadFraming::Size)?;
                 *self = if size == 0 { Self::Trailer } else { Self::Data(size) };

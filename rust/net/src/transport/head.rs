@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::error::TransportError;
-use super::number::{int, is_space, trim};
+use super::number::{BEYOND_COUNTING, int, is_space, trim};
 
 /// The longest line of a head, in bytes.
 const MAX_LINE_BYTES: usize = 65_536;
@@ -230,6 +230,7 @@ impl ResponseHead {
         }
         self.first("content-length")
             .and_then(|value| int(value, 10))
+            .filter(|length| *length < BEYOND_COUNTING)
             .and_then(|length| u64::try_from(length).ok())
     }
 

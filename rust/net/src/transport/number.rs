@@ -20,7 +20,12 @@ pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// `int(text)`, or `int(text, 16)`; `None` where Python raises, or the number is beyond all use.
+/// The most decimal digits that Python reads (`sys.int_info.default_max_str_digits`).
+const MAX_DECIMAL_DIGITS: usize = 4300;
+/// Stands for all numbers that are too large to be of use.
+pub(crate) const BEYOND_COUNTING: i64 = i64::MAX;
+
+/// `int(text)`, or `int(text, 16)`, at most [`BEYOND_COUNTING`]; `None` where Python raises.
 pub(crate) fn int(text: &[u8], radix: u32) -> Option<i64> {
     let text = trim(text);
     let (negative, mut digits) = match text {
@@ -34,6 +39,7 @@ pub(crate) fn int(text: &[u8], radix: u32) -> Option<i64> {
         digits = rest.strip_prefix(b"_").unwrap_or(rest);
     }
     let mut value: i64 = 0;
+    let mut count = 0;
     let mut after_digit = false;
     for byte in digits {
         if *byte == b'_' && after_digit {
@@ -41,8 +47,10 @@ pub(crate) fn int(text: &[u8], radix: u32) -> Option<i64> {
             continue;
         }
         let digit = char::from(*byte).to_digit(radix)?;
-        value = value.checked_mul(i64::from(radix))?.checked_add(i64::from(digit))?;
+        value = value.saturating_mul(i64::from(radix)).saturating_add(i64::from(digit));
+        count += 1;
         after_digit = true;
     }
-    after_digit.then_some(if negative { -value } else { value })
+    let readable = after_digit && (radix != 10 || count <= MAX_DECIMAL_DIGITS);
+    readable.then_some(if negative { -value } else { value })
 }
