@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXTENSION := $(VENV)/.extension
-RUST_SOURCES := $(shell find rust -name '*.rs' -not -path 'rust/fuzz/*') \
+RUST_SOURCES := $(shell find rust -name '*.rs') \
 	$(wildcard rust/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 PYTEST := $(BIN)/python -m pytest
 # Warnings of the compiler and of rustdoc are errors; the flags also keep one build for all targets.
