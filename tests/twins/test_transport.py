@@ -97,7 +97,7 @@ CORPUS = [
     answer(b"hello", headers=[(b"A", b"1"), (b"a", b"2")]),
     b"HTTP/1.1 200 OK\nA: 1\n  2\n\t3\nContent-Length: 5\n\nhello",
     b"HTTP/1.1 100 C\r\nX: y\r\n\r\nHTTP/1.1 103 H\r\n\r\nHTTP/1.0 200 OK\r\nA:b\r\n\r\nto an end",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x\r\nhell\r\n1\r\na\r\n0\r\nT:\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n1\r\na\r\n0\r\nT:\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabcd",
     b"HTTP/1.1 204 No\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
 ]

@@ -4,6 +4,8 @@
     connect.py   a TCP connection to one of the host's addresses
     tls.py       TLS over it
     pool.py      idle connections, most recently used first
+    wire.py      the receiving half of a socket, buffered
+    head.py      a request's head out, a response's head in
     exchange.py  a request out, a response in, its body as it is asked for
 
 Its native twin is _native/transport.py over rust/net/src/transport, file by file.

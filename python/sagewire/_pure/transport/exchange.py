@@ -1,22 +1,20 @@
-"""A request out, a response in. Twins: rust/net/src/transport/exchange.rs, head.rs and body.rs.
+"""A request out, a response in. Twin: rust/net/src/transport/exchange.rs.
 
-Parsing is the standard library's, which is also what boto3 parses with. Three rules differ, on
-purpose, and in both twins: every 1xx is skipped, a connection that ends inside the head is an
-error, and bytes after the end of a body end the connection.
+Three rules differ from boto3's, on purpose, and in both twins: every 1xx is skipped, a connection
+that ends inside the head is an error, and bytes after the end of a body end the connection.
 """
 
 import http.client
-import io
 import operator
 import os
-import re
 import threading
 from contextlib import suppress
 
 from sagewire._pure.transport.deadline import READING, SENDING, WAITING, Deadline
+from sagewire._pure.transport.head import Parser, begin, check_lengths, joined, request_head
+from sagewire._pure.transport.wire import Buffered, Incoming
 from sagewire.exceptions import (
     ConnectionClosedError,
-    HTTPClientError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
@@ -33,101 +31,8 @@ if TYPE_CHECKING:
 
 # What is read ahead of the body, and the most that is drained of a body that nobody wants.
 _BUFFER_BYTES = 65_536
-# What is reserved at once for a body whose length the peer only claims.
-_MOST_RESERVED_BYTES = 1 << 24
-_MOST_LINE_BYTES = 65_536
-# Stands for all lengths that are too large to be of use; such a length is taken for none.
-_BEYOND_COUNTING = (1 << 63) - 1
 # A body up to this size is copied behind its head, so that both leave in one write.
 _ONE_WRITE_BYTES = 65_536
-
-# http.client's rule: a line end is a fold if white space follows.
-_ILLEGAL_VALUE = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])")
-_VISIBLE = re.compile(rb"[!-~]+")
-_ILLEGAL_NAME = re.compile(rb"[^!-9;-~]")
-_FOLD = re.compile(r"\r?\n[ \t]+")
-
-
-class _Incoming(io.RawIOBase):
-    """The receiving half of a socket, each wait under its limit."""
-
-    def __init__(self, connected: "socket.socket") -> None:
-        super().__init__()
-        self.socket = connected
-        self.deadline = Deadline(None, "")
-        self.limit: float | None = None
-        self.stage = WAITING
-        self.only_what_is_here = False
-        self.ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def is_pending(self) -> bool:
-        """Say whether TLS holds bytes that nobody has asked for yet."""
-        pending = getattr(self.socket, "pending", None)
-        return pending is not None and pending() > 0
-
-    def readinto(self, buffer: "Any", /) -> int:
-        if self.only_what_is_here:
-            return 0
-        self.socket.settimeout(self.deadline.wait(self.limit, self.stage))
-        count = self.socket.recv_into(buffer)
-        self.ended = count == 0
-        return count
-
-
-class _Buffered(io.BufferedReader):
-    """A buffer that outlives the response that `http.client` closes it for."""
-
-    def read(self, size: "int | None" = -1, /) -> bytes:
-        """Read as the base does, without believing in a size before that much has arrived."""
-        if size is None or size <= _MOST_RESERVED_BYTES:
-            return super().read(size)
-        pieces = []
-        while piece := super().read(min(size, _MOST_RESERVED_BYTES)):
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
-
-    def close(self) -> None:
-        """Stay open."""
-
-
-class _Parser(http.client.HTTPResponse):
-    """http.client's parser over a buffer of ours."""
-
-    def __init__(self, incoming: _Buffered) -> None:
-        super().__init__(_NoSocket(incoming), method="POST")  # type: ignore[arg-type]
-
-    def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]
-        # The base looks at the version of a final answer only.
-        if not version.startswith("HTTP/1.") and version != "HTTP/0.9":
-            raise http.client.UnknownProtocol(version)
-        return version, status, reason
-
-    def _read_next_chunk_size(self) -> int:
-        # The base takes a size that the connection's end has cut short for a size.
-        line = self.fp.readline(_MOST_LINE_BYTES + 1)
-        if len(line) > _MOST_LINE_BYTES:
-            raise http.client.LineTooLong("chunk size")
-        size = int(line.split(b";", 1)[0], 16)
-        if not line.endswith(b"\n") or not 0 <= size < _BEYOND_COUNTING:
-            raise ValueError("no chunk has that size")
-        return size
-
-
-class _NoSocket:
-    """What http.client asks for a file."""
-
-    __slots__ = ("_file",)
-
-    def __init__(self, file: _Buffered) -> None:
-        self._file = file
-
-    def makefile(self, _mode: str) -> _Buffered:
-        return self._file
 
 
 class Connection:
@@ -150,7 +55,7 @@ class Connection:
         self._socket = connected
         self._url = url
         self._read_timeout = read_timeout
-        self._incoming = _Incoming(connected)
+        self._incoming = Incoming(connected)
         self._taken = False
         self.reused = reused
 
@@ -176,7 +81,7 @@ class Connection:
         incoming.limit = self._read_timeout
         sent = True
         try:
-            head, chunked = _head(method, target, headers)
+            head, chunked = request_head(method, target, headers)
             self._send(head, body, chunked)
         except TimeoutError:
             self.close()
@@ -245,14 +150,14 @@ class Connection:
 
     def _receive(self, sent: bool) -> "Response":
         incoming = self._incoming
-        buffered = _Buffered(incoming, _BUFFER_BYTES)
+        buffered = Buffered(incoming, _BUFFER_BYTES)
         incoming.stage = WAITING
         try:
-            parser = _Parser(buffered)
-            _begin(parser)
+            parser = Parser(buffered)
+            begin(parser)
             while parser.status < 200:
-                parser = _Parser(buffered)
-                _begin(parser)
+                parser = Parser(buffered)
+                begin(parser)
         except TimeoutError:
             incoming.deadline.check(WAITING)
             raise ReadTimeoutError(endpoint_url=self._url) from None
@@ -262,38 +167,6 @@ class Connection:
         return Response(self, parser, buffered, sent)
 
 
-def _begin(parser: _Parser) -> None:
-    """Read a head whole: one that the connection's end cuts short is none."""
-    file = parser.fp
-    assert isinstance(file, _Buffered)  # noqa: S101 - it is ours
-    lines = _WholeLines(file)
-    parser.fp = lines  # type: ignore[assignment]
-    parser.begin()
-    if parser.length is not None and parser.length >= _BEYOND_COUNTING:
-        parser.length = None
-        parser.will_close = True
-    if parser.fp is not None:
-        parser.fp = file
-
-
-class _WholeLines:
-    """The lines of a head; `http.client` takes the end of the connection for the end of it."""
-
-    __slots__ = ("_file",)
-
-    def __init__(self, file: _Buffered) -> None:
-        self._file = file
-
-    def readline(self, limit: int) -> bytes:
-        line = self._file.readline(limit)
-        if not line.endswith(b"\n") and len(line) < limit:
-            raise http.client.RemoteDisconnected("the head is cut short")
-        return line
-
-    def close(self) -> None:
-        """Stay open, as the buffer does."""
-
-
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
@@ -301,7 +174,7 @@ class Response:
                  "reason", "status", "version")  # fmt: skip
 
     def __init__(
-        self, connection: Connection, parser: _Parser, buffered: _Buffered, sent: bool
+        self, connection: Connection, parser: Parser, buffered: Buffered, sent: bool
     ) -> None:
         self._connection: Connection | None = None
         self._one_reader = threading.Lock()
@@ -310,10 +183,10 @@ class Response:
         self.status: int = parser.status
         self.reason: str = parser.reason
         self.version: int = parser.version
-        self.headers = _joined(parser.headers)
+        self.headers = joined(parser.headers)
         length = self.headers.get("content-length")
         if length is not None and not parser.chunked:
-            _check_lengths(length)
+            check_lengths(length)
         bodiless = self.status in (204, 304)
         self._connection = connection
         # The bytes of a body that must not be there would be taken for the next answer.
@@ -413,46 +286,3 @@ class Response:
             connection._give_back()  # noqa: SLF001 - one thing
         else:
             connection.close()
-
-
-def _head(method: str, target: str, headers: "list[tuple[str, str]]") -> tuple[bytes, bool]:
-    """Return the head's bytes, and whether it announces a chunked body."""
-    start = (method.encode(), target.encode())
-    fields = [(name.encode(), value.encode()) for name, value in headers]
-    for what, part in zip(("method", "target"), start, strict=True):
-        if not _VISIBLE.fullmatch(part):
-            raise HTTPClientError(error=f"Invalid request {what} {part!r}")
-    lines = [b"%b %b HTTP/1.1" % start]
-    chunked = False
-    for name, value in fields:
-        if not name or _ILLEGAL_NAME.search(name):
-            raise HTTPClientError(error=f"Invalid header name {name!r}")
-        if _ILLEGAL_VALUE.search(value):
-            raise HTTPClientError(error=f"Invalid header value {value!r}")
-        chunked = chunked or (value == b"chunked" and name.lower() == b"transfer-encoding")
-        lines.append(b"%b: %b" % (name, value))
-    return b"\r\n".join(lines) + b"\r\n\r\n", chunked
-
-
-def _joined(message: http.client.HTTPMessage) -> dict[str, str]:
-    """Return the headers by lower-case name, repeated ones joined, folds unfolded."""
-    headers: dict[str, str] = {}
-    for name, value in message.items():
-        key = name.lower()
-        text = _FOLD.sub(" ", value)
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
-
-
-def _check_lengths(text: str) -> None:
-    """Refuse a length that is stated twice with different numbers (RFC 9112, section 6.3)."""
-    try:
-        lengths = {_counted(int(part)) for part in text.split(",")}
-    except ValueError:
-        return
-    if len(lengths) > 1:
-        raise HTTPClientError(error=f"Content-Length contained multiple unmatching values ({text})")
-
-
-def _counted(number: int) -> int:
-    return max(-_BEYOND_COUNTING, min(number, _BEYOND_COUNTING))

@@ -1,116 +1,18 @@
 //! A request out, a response in, its body as it is asked for.
 
-use std::io::{self, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
-
-use rustls::ClientConnection;
 
 use super::body::{BadFraming, Framing, Piece};
 use super::deadline::{Limits, Stage};
 use super::error::{Cut, TransportError, python_words};
 use super::head::{HeadScanner, RequestHead, ResponseHead};
 use super::pool::Borrowed;
-use super::wire::Wire;
+use super::stream::{READ_BYTES, Stream};
 
-/// What is read at once while waiting for a head or a small piece, in bytes.
-const READ_BYTES: usize = 16_384;
 /// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
 const ONE_BUFFER_BYTES: usize = 16_384;
 /// The most that is drained of a body that nobody wants, in bytes.
 const DRAIN_BYTES: usize = 65_536;
-
-/// A connected socket, plain or under TLS, with the bytes that have arrived.
-pub(crate) struct Stream {
-    wire: Wire,
-    tls: Option<Box<ClientConnection>>,
-    /// Bytes that have arrived, those before `taken` already used.
-    arrived: Vec<u8>,
-    taken: usize,
-    /// The head being written; kept for its memory.
-    outgoing: Vec<u8>,
-}
-
-impl Stream {
-    pub(crate) fn plain(wire: Wire) -> Self {
-        Self { wire, tls: None, arrived: Vec::new(), taken: 0, outgoing: Vec::new() }
-    }
-
-    pub(crate) fn tls(tls: ClientConnection, wire: Wire) -> Self {
-        Self { tls: Some(Box::new(tls)), ..Self::plain(wire) }
-    }
-
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.wire.is_quiet()
-    }
-
-    fn here(&self) -> &[u8] {
-        &self.arrived[self.taken..]
-    }
-
-    /// Whether no byte has arrived that is not used.
-    fn is_drained(&mut self) -> bool {
-        let plaintext = match &mut self.tls {
-            None => false,
-            Some(tls) => tls.reader().read(&mut [0]).is_ok_and(|count| count > 0),
-        };
-        self.here().is_empty() && !plaintext
-    }
-
-    fn take(&mut self, count: usize) {
-        self.taken += count;
-        if self.taken == self.arrived.len() {
-            self.arrived.clear();
-            self.taken = 0;
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Cut> {
-        let read = match &mut self.tls {
-            None => self.wire.read(buffer),
-            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.wire).read(buffer),
-        };
-        match read {
-            // A peer that forgets to say goodbye under TLS has ended all the same.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-            other => Ok(other?),
-        }
-    }
-
-    /// Waits for more bytes; how many came, 0 at the connection's end.
-    fn fill(&mut self) -> Result<usize, Cut> {
-        if self.taken > 0 {
-            self.arrived.drain(..self.taken);
-            self.taken = 0;
-        }
-        let before = self.arrived.len();
-        self.arrived.resize(before + READ_BYTES, 0);
-        let mut arrived = std::mem::take(&mut self.arrived);
-        let read = self.read(&mut arrived[before..]);
-        arrived.truncate(before + read.as_ref().map_or(0, |count| *count));
-        self.arrived = arrived;
-        read
-    }
-
-    fn write_all(&mut self, first: &[u8], second: &[u8]) -> Result<(), Cut> {
-        if let Some(tls) = &mut self.tls {
-            let mut writer = rustls::Stream::new(tls.as_mut(), &mut self.wire);
-            writer.write_all(first)?;
-            writer.write_all(second)?;
-            writer.flush()?;
-            return Ok(());
-        }
-        let (mut first, mut second) = (first, second);
-        while !first.is_empty() || !second.is_empty() {
-            let both = [IoSlice::new(first), IoSlice::new(second)];
-            let parts = if first.is_empty() { &both[1..] } else { &both[..] };
-            let written = self.wire.write_vectored(parts)?;
-            let of_first = written.min(first.len());
-            first = &first[of_first..];
-            second = &second[written - of_first..];
-        }
-        Ok(())
-    }
-}
 
 /// A connection that is taken from its pool for one exchange.
 pub struct Connection {
@@ -416,6 +318,7 @@ impl Response {
                 return;
             }
             stream.wire.limits = Limits::default();
+            stream.arrived.shrink();
             place.give_back(stream);
         }
     }

@@ -5,6 +5,8 @@
 //! connect.rs   a TCP connection to one of the host's addresses
 //! tls.rs       TLS over it
 //! wire.rs      the socket, each wait under its limits, interruptible
+//! arrived.rs   the bytes that have arrived and are not used yet (no I/O)
+//! stream.rs    both together: a connected socket, plain or under TLS
 //! pool.rs      idle connections, most recently used first
 //! head.rs      a request's head out; a response's head in (no I/O)
 //! body.rs      where a body ends (no I/O)
@@ -15,14 +17,18 @@
 //! under an event loop) can turn them as well. Why this engine: docs/decisions/0001-engine.md.
 //! The pure twin is `python/sagewire/_pure/transport`.
 
+mod arrived;
 mod body;
 mod connect;
 mod deadline;
 mod error;
 mod exchange;
 mod head;
+#[cfg(test)]
+mod machine_tests;
 mod number;
 mod pool;
+mod stream;
 mod tls;
 mod wire;
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::connect::connect;
 use super::deadline::Limits;
 use super::error::TransportError;
-use super::exchange::{Connection, Stream};
+use super::exchange::Connection;
+use super::stream::Stream;
 use super::tls::TlsSettings;
 use super::wire::{Interrupt, Wire};
 

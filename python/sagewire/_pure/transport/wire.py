@@ -1,0 +1,59 @@
+"""The receiving half of a socket, buffered. Twins: rust/net/src/transport/wire.rs and stream.rs."""
+
+import io
+
+from sagewire._pure.transport.deadline import WAITING, Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+# What is reserved at once for a body whose length the peer only claims.
+_MOST_RESERVED_BYTES = 1 << 24
+
+
+class Incoming(io.RawIOBase):
+    """The receiving half of a socket, each wait under its limit."""
+
+    def __init__(self, connected: "socket.socket") -> None:
+        super().__init__()
+        self.socket = connected
+        self.deadline = Deadline(None, "")
+        self.limit: float | None = None
+        self.stage = WAITING
+        self.only_what_is_here = False
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def is_pending(self) -> bool:
+        """Say whether TLS holds bytes that nobody has asked for yet."""
+        pending = getattr(self.socket, "pending", None)
+        return pending is not None and pending() > 0
+
+    def readinto(self, buffer: "Any", /) -> int:
+        if self.only_what_is_here:
+            return 0
+        self.socket.settimeout(self.deadline.wait(self.limit, self.stage))
+        count = self.socket.recv_into(buffer)
+        self.ended = count == 0
+        return count
+
+
+class Buffered(io.BufferedReader):
+    """A buffer that outlives the response that `http.client` closes it for."""
+
+    def read(self, size: "int | None" = -1, /) -> bytes:
+        """Read as the base does, without believing in a size before that much has arrived."""
+        if size is None or size <= _MOST_RESERVED_BYTES:
+            return super().read(size)
+        pieces = []
+        while piece := super().read(min(size, _MOST_RESERVED_BYTES)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Stay open."""
