@@ -309,3 +309,45 @@ def test_a_long_message_is_cut(invoke):
 def test_a_response_has_a_final_status(status):
     with pytest.raises(ValueError, match=r"^status: .* is no final status; allowed: 200 to 599$"):
         Response(b"", status=status)
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def test_a_handler_whose_exception_has_no_text(boto):
+    with LocalEndpoint({"model": lambda request: raising(Unspeakable())}) as local:
+        client = boto(local)
+        # More calls than there are workers: none of these may be lost to it.
+        for _ in range(4):
+            with pytest.raises(ClientError) as raised:
+                client.invoke_endpoint(EndpointName="model", Body=b"")
+            message = raised.value.response["OriginalMessage"]
+            assert message == "Unspeakable: its text cannot be had (RuntimeError)"
+
+
+def test_an_iterator_that_cannot_be_closed(boto, caplog):
+    class Parts:
+        def __init__(self):
+            self.left = [b"a", b"b"]
+
+        def __next__(self):
+            if not self.left:
+                raise StopIteration
+            return self.left.pop(0)
+
+        def close(self):
+            raise RuntimeError("stays open")
+
+    with LocalEndpoint({"model": lambda request: Parts()}) as local:
+        client = boto(local)
+        for _ in range(4):
+            answer = client.invoke_endpoint(EndpointName="model", Body=b"")
+            assert answer["Body"].read() == b"ab"
+    assert "stays open" in caplog.text
+
+
+def test_a_content_type_among_the_headers(invoke):
+    answer = invoke(lambda request: Response(b"r", headers={"Content-Type": "a/b"}))
+    assert answer["ContentType"] == "a/b"

@@ -64,10 +64,13 @@ def to_answer(result: "Result") -> "tuple[int, Pairs, bytes | Iterator[bytes]]":
     if not isinstance(result, Response):
         result = Response(result)
     body, content_type = _body(result.body)
-    given = [("content-type", result.content_type or content_type)]
+    extra = result._headers  # noqa: SLF001 - the same module
+    given = []
+    if result.content_type or all(name.lower() != "content-type" for name, _ in extra):
+        given.append(("content-type", result.content_type or content_type))
     if result.custom_attributes is not None:
         given.append(("x-amzn-sagemaker-custom-attributes", result.custom_attributes))
-    headers = filter_response([*given, *result._headers])  # noqa: SLF001 - the same module
+    headers = filter_response([*given, *extra])
     for name, value in headers:
         _check_visible(name, value)
     return result.status, headers, body

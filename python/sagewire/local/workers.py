@@ -82,9 +82,8 @@ class Workers:
             first = _part(body)
         except BaseException as error:  # noqa: BLE001 - a handler must not end its thread
             _log(call, error)
-            text = f"{type(error).__name__}: {error}"
             headers = [("content-type", "text/plain; charset=utf-8")]
-            call.answer(500, headers, text.encode("utf-8", "replace"))
+            call.answer(500, headers, _said(error).encode("utf-8", "replace"))
             return
         if status >= 300:
             call.answer(status, headers, _joined(first, body))
@@ -103,9 +102,7 @@ class Workers:
             _log(call, error)
             call.abort()
         finally:
-            close = getattr(rest, "close", None)
-            if callable(close):
-                close()
+            _close(call, rest)
 
 
 def _part(parts: "Iterator[bytes]") -> "bytes | None":
@@ -123,6 +120,24 @@ def _joined(first: "bytes | None", rest: "Iterator[bytes]") -> bytes:
         pieces.append(first)
         first = _part(rest)
     return b"".join(pieces)
+
+
+def _close(call: "Call", parts: "Iterator[bytes]") -> None:
+    try:
+        close = getattr(parts, "close", None)
+        if callable(close):
+            close()
+    except BaseException as error:  # noqa: BLE001 - a handler must not end its thread
+        _log(call, error)
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's type and text; an exception's own text is the handler's code, too."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except BaseException as failure:  # noqa: BLE001 - as above
+        return f"{name}: its text cannot be had ({type(failure).__name__})"
 
 
 def _log(call: "Call", error: BaseException) -> None:
