@@ -174,6 +174,8 @@ def given_options(config: "Any") -> "dict[str, Any]":
 
 def check_retries(retries: "Mapping[str, Any]") -> None:
     """Raise boto3's exception for a `retries` that boto3 would refuse."""
+    if not hasattr(retries, "items"):
+        raise TypeError(f"retries must be a mapping, not {type(retries).__name__}")
     for option, value in retries.items():
         if option not in _RETRY_OPTIONS:
             raise InvalidRetryConfigurationError(
@@ -208,11 +210,24 @@ def check_timeout(kind: str, value: "Any") -> None:
     if not isinstance(value, (int, float)):
         words = f"Timeout value {kind} was {value}, but it must be an int, float or None."
         raise ValueError(words)  # noqa: TRY004 - boto3's class
+    if value != value:  # noqa: PLR0124 - not a number: boto3 leaves that to the socket
+        raise ValueError(f"{kind}_timeout: not a number (NaN); allowed: seconds over 0, or None")
     if value <= 0:
         raise ValueError(
             f"Attempted to set {kind} timeout to {value}, but the timeout cannot be set to a "
             "value less than or equal to 0."
         )
+
+
+def check_types(options: "Mapping[str, Any]") -> None:
+    """Raise `TypeError` that names the field for what is no text, or no number."""
+    for field in ("user_agent", "user_agent_extra", "user_agent_appid"):
+        value = options.get(field)
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{field} must be str, not {type(value).__name__}")
+    connections = options.get("max_pool_connections", 0)
+    if not hasattr(connections, "__index__"):
+        raise TypeError(f"max_pool_connections must be int, not {type(connections).__name__}")
 
 
 def check_defaults_mode(mode: str) -> str:

@@ -87,6 +87,8 @@ def checked_region(region: "str | None") -> "tuple[str, bool]":
     """
     if region is None:
         raise NoRegionError
+    if not isinstance(region, str):
+        raise TypeError(f"region_name must be str, not {type(region).__name__}")
     fips = False
     if region.startswith("fips-"):
         region, fips = region[5:], True
@@ -176,6 +178,8 @@ class Origin:
 
 def check_url(endpoint_url: str) -> None:
     """Raise `ValueError` if there is no host in the URL that could be dialled."""
+    if not isinstance(endpoint_url, str):
+        raise TypeError(f"endpoint_url must be str, not {type(endpoint_url).__name__}")
     authority = _split_scheme(endpoint_url)[1]
     for end in "/?#":
         authority = authority.partition(end)[0]

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 import sagewire
+from sagewire.client.payload import StreamPayload
 from sagewire.exceptions import (
     BodyChangedError,
     ClientError,
     HTTPClientError,
     InvalidConfigError,
+    ModelError,
     ParamValidationError,
     UnsupportedCredentialSourceError,
 )
@@ -96,6 +98,54 @@ def test_a_file_that_cannot_be_read(client: Any, tmp_path: pathlib.Path) -> None
         pytest.raises(io.UnsupportedOperation, match=r"^Body: read$"),
     ):
         client.invoke_endpoint(EndpointName="ep", Body=file)
+
+
+def test_a_file_that_cannot_be_read_and_is_not_signed(server: CaptureServer) -> None:
+    pieces = StreamPayload(WriteOnly(), None).pieces()
+    with pytest.raises(io.UnsupportedOperation, match=r"^Body: read$"):
+        next(pieces)
+
+
+class WriteOnly:
+    def read(self, _size: int = -1) -> bytes:
+        raise io.UnsupportedOperation("read")
+
+
+class Gives(io.BytesIO):
+    """A file whose `read` gives another kind of object than bytes."""
+
+    def __init__(self, piece: Any) -> None:
+        super().__init__(b"abc")
+        self._piece = piece
+
+    def read(self, size: int | None = -1) -> Any:
+        data = super().read(size)
+        return self._piece if data else data
+
+
+def test_pieces_are_bytes_of_any_kind(client: Any, server: CaptureServer) -> None:
+    client.invoke_endpoint(EndpointName="ep", Body=Gives(bytearray(b"abc")))
+    assert server.requests[-1].body == b"abc"
+    with pytest.raises(TypeError, match=r"^Body: read\(\) gave list; allowed: bytes$"):
+        client.invoke_endpoint(EndpointName="ep", Body=Gives([1]))
+
+
+def test_a_device_that_has_no_length(client: Any, server: CaptureServer) -> None:
+    with (
+        pathlib.Path("/dev/zero").open("rb") as zero,
+        pytest.raises(ValueError, match=r"^Body: BufferedReader says that it is at its end"),
+    ):
+        client.invoke_endpoint(EndpointName="ep", Body=zero)
+    assert server.requests == []
+
+
+def test_bytes_are_as_long_as_they_are(client: Any, server: CaptureServer) -> None:
+    class Longer(bytes):
+        def __len__(self) -> int:
+            return 1_000_000
+
+    client.invoke_endpoint(EndpointName="ep", Body=Longer(b"abc"))
+    assert server.requests[-1].body == b"abc"
 
 
 def test_a_text_file(client: Any) -> None:
@@ -271,3 +321,81 @@ def test_arguments_of_a_wrong_type_are_named(
 ) -> None:
     with pytest.raises(TypeError, match=words):
         sagewire.client(region_name="us-east-1", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"region_name": 3}, "region_name must be str, not int"),
+        ({"endpoint_url": b"http://h"}, "endpoint_url must be str, not bytes"),
+        ({"verify": 3}, "verify must be bool or a path, not int"),
+        ({"verify": ["ca.pem"]}, "verify must be bool or a path, not list"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named(
+    clean_environment: pytest.MonkeyPatch, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TypeError) as raised:
+        sagewire.client(**{**KEYS, **settings})
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error", "words"),
+    [
+        ("user_agent", 3, TypeError, "user_agent must be str, not int"),
+        ("user_agent_extra", b"x", TypeError, "user_agent_extra must be str, not bytes"),
+        ("user_agent_appid", 3, TypeError, "user_agent_appid must be str, not int"),
+        ("max_pool_connections", "9", TypeError, "max_pool_connections must be int, not str"),
+        ("max_pool_connections", 9.5, TypeError, "max_pool_connections must be int, not float"),
+        ("retries", 3, TypeError, "retries must be a mapping, not int"),
+        (
+            "read_timeout",
+            float("nan"),
+            ValueError,
+            "read_timeout: not a number (NaN); allowed: seconds over 0, or None",
+        ),
+    ],
+)
+def test_settings_of_the_wrong_type_are_named(
+    clean_environment: pytest.MonkeyPatch,
+    field: str,
+    value: Any,
+    error: type[Exception],
+    words: str,
+) -> None:
+    with pytest.raises(error) as raised:
+        sagewire.client(config=sagewire.Config(**{field: value}), **KEYS)
+    assert str(raised.value) == words
+
+
+def test_a_pool_larger_than_any_number_of_the_machine(server: CaptureServer) -> None:
+    config = sagewire.Config(max_pool_connections=10**30)
+    with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client:
+        assert client.invoke_endpoint(EndpointName="ep", Body=b"")["Body"].read() == b"{}"
+
+
+def test_an_access_key_id_with_a_line_end_shows_no_signature(server: CaptureServer) -> None:
+    keys = {**KEYS, "aws_access_key_id": "AKID\nEXAMPLE"}
+    client = sagewire.client(endpoint_url=server.url, **keys)
+    with pytest.raises(HTTPClientError) as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert str(raised.value).endswith("Invalid header value of Authorization")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("status", [b"1e999", b"NaN", b'"x"', b"[1]"])
+def test_an_original_status_that_is_no_number(
+    clean_environment: pytest.MonkeyPatch, status: bytes
+) -> None:
+    body = b'{"OriginalStatusCode":' + status + b',"Message":"m"}'
+    head = (
+        b"HTTP/1.1 424 Failed Dependency\r\nx-amzn-ErrorType: ModelError\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with CaptureServer([head + body]) as server:
+        client = sagewire.client(endpoint_url=server.url, **KEYS)
+        with pytest.raises(ModelError) as raised:
+            client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert raised.value.original_status_code is None
+    assert raised.value.response["Error"] == {"Message": "m", "Code": "ModelError"}

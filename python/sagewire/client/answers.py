@@ -108,7 +108,7 @@ class ServiceError:
             if kind is int:
                 try:
                     value = int(value)
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
                     continue
             self.response[name] = value
 

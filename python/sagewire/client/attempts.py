@@ -179,6 +179,9 @@ class Sender:
         from sagewire import _impl
 
         token = credentials.token or None
+        if _ends_early(credentials.access_key_id.encode("utf-8", "replace")):
+            # Said here, because those below would show the signature.
+            raise HTTPClientError(error="Invalid header value of Authorization")
         if token is not None and _ends_early(token.encode("utf-8", "replace")):
             # Said here, because those below would show the value.
             raise HTTPClientError(error="Invalid header value of X-Amz-Security-Token")

@@ -159,7 +159,10 @@ def _sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
     elif isinstance(body, (bytearray, memoryview)):
         # A snapshot: what is hashed, sent and sent again is the same, whatever other threads do.
         body = bytes(body)
-    elif not isinstance(body, bytes):
+    elif isinstance(body, bytes):
+        # A subclass may say anything about its length; what is there is what is sent.
+        body = body if type(body) is bytes else memoryview(body).tobytes()
+    else:
         body = payload.of_object(body, signed=signed)
         if not isinstance(body, bytes):
             return body, body.length

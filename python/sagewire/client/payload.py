@@ -41,7 +41,9 @@ def of_object(body: "Any", *, signed: bool) -> "bytes | FilePayload | StreamPayl
         end = body.seek(0, os.SEEK_END)
         end = body.tell() if end is None else end  # some file-likes return nothing from seek
         body.seek(start)
-        text = isinstance(body.read(0), str)
+        # Nothing is there to be read, unless it is a device, which says that it has no length.
+        probe = body.read(1 if end <= start else 0)
+        text = isinstance(probe, str)
     except (OSError, ValueError) as error:
         import io
 
@@ -53,7 +55,21 @@ def of_object(body: "Any", *, signed: bool) -> "bytes | FilePayload | StreamPayl
             raise TypeError("Body: the file gives text; open it in binary mode, or pass a str")
         # Unsigned, boto3 sends text files too. Their length in bytes is known once they are read.
         return bytes(body.read(), "utf-8")
+    if probe:
+        raise ValueError(
+            f"Body: {type(body).__name__} says that it is at its end and gives bytes all the same, "
+            "as a device does; pass the bytes"
+        )
     return FilePayload(body, start, max(end - start, 0))
+
+
+def _bytes(piece: "Any") -> bytes:
+    """Return what a file's `read` gave as bytes."""
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, (bytearray, memoryview)):
+        return bytes(piece)
+    raise TypeError(f"Body: read() gave {type(piece).__name__}; allowed: bytes")
 
 
 def _named(error: "OSError | ValueError") -> "OSError | ValueError":
@@ -91,7 +107,7 @@ class FilePayload:
         left = self.length
         while left:
             try:
-                piece = self._file.read(min(size, left))
+                piece = _bytes(self._file.read(min(size, left)))
                 left -= len(piece)
                 more = b"" if left or not piece else self._file.read(1)
             except (OSError, ValueError) as error:
@@ -133,9 +149,11 @@ class StreamPayload:
         """Yield what the object gives; `BodyChangedError` if that is not what it announced."""
         sent = 0
         while True:
-            piece = self._stream.read(SEND_PIECE_BYTES)
-            if isinstance(piece, str):
-                piece = piece.encode("utf-8")
+            try:
+                piece = self._stream.read(SEND_PIECE_BYTES)
+            except (OSError, ValueError) as error:
+                raise _named(error) from error
+            piece = piece.encode("utf-8") if isinstance(piece, str) else _bytes(piece)
             if not piece:
                 break
             sent += len(piece)

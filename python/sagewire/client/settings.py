@@ -132,6 +132,7 @@ class Settings:
             in_file = str(profile.settings.get("parameter_validation", "")).lower()
             options["parameter_validation"] = in_file != "false"
         options["region_name"] = self.region
+        checks.check_types(options)
         self.config = Config(**options)
         self.source = self._find_credentials(keys, credentials, session, profile, environ)
 
@@ -250,7 +251,11 @@ class Settings:
         if isinstance(bundle, str) and not bundle.strip():
             raise InvalidConfigError(error_msg=_EMPTY_BUNDLE)
         self.verify = bundle is not False
-        self.ca_bundle = os.fspath(bundle) if bundle not in (None, True, False) else None
+        self.ca_bundle = None
+        if bundle is not None and not isinstance(bundle, bool):
+            if not isinstance(bundle, (str, os.PathLike)):
+                raise TypeError(f"verify must be bool or a path, not {type(bundle).__name__}")
+            self.ca_bundle = os.fspath(bundle)
 
     def user_agent(self) -> str:
         """Return the `User-Agent` header of this client's requests."""

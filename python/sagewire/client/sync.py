@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sagewire.endpoints import Origin
 
 _OPERATIONS = (INVOKE_ENDPOINT,)
+# More idle connections than any process can hold open.
+_NO_LIMIT = 1_000_000
 
 
 class SageMakerRuntime:
@@ -209,7 +211,9 @@ def _pool(origin: "Origin", settings: "Settings") -> "Any":
         origin.host,
         origin.port,
         # As in urllib3, no positive number means no limit.
-        max_idle=config.max_pool_connections if config.max_pool_connections > 0 else 1_000_000,
+        max_idle=min(config.max_pool_connections, _NO_LIMIT)
+        if config.max_pool_connections > 0
+        else _NO_LIMIT,
         connect_timeout=config.connect_timeout,
         read_timeout=config.read_timeout,
         tls=tls,
