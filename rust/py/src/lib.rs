@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 /// The extension module.
 #[pymodule(gil_used = false)]
 fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    support::interpreter::claim(module.py())?;
     sigv4::register(module)?;
     headers::register(module)?;
     transport::register(module)?;
