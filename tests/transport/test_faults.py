@@ -112,3 +112,35 @@ def test_a_peer_may_read_slowly(call):
     with Peer(script) as peer:
         assert call(peer, b"x" * 3_000_000, read_timeout=5.0).read() == b"all of it"
         assert arrived.is_set()
+
+
+def test_the_bodys_own_failure_is_not_the_connections() -> None:
+    """An OSError of the body comes through as it is: nothing was said about the server."""
+    import socket
+    import threading
+
+    from sagewire._impl import transport
+
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        connection, _ = server.accept()
+        with connection:
+            while connection.recv(65536):
+                pass
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+
+    def pieces() -> object:
+        yield b"a"
+        raise OSError(5, "Input/output error")
+
+    pool = transport.Pool("http", "127.0.0.1", server.getsockname()[1], read_timeout=5.0)
+    connection = pool.take("http://test", None)
+    headers = [("Host", "test"), ("Content-Length", "2")]
+    with pytest.raises(OSError, match="Input/output error"):
+        connection.exchange("POST", "/", headers, pieces(), None)
+    assert pool.snapshot() == (0, 0, 0, 0)
+    thread.join()
+    server.close()

@@ -75,6 +75,8 @@ class Credentials(Frozen):
         self._fill(access_key_id, secret_access_key, token, expires_at)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "token"):  # its constructor refused: a traceback may still show it
+            return "Credentials(<incomplete>)"
         token = "" if not self.token else ", token=<hidden>"
         return (
             f"Credentials(access_key_id={self.access_key_id!r}, secret_access_key=<hidden>{token})"

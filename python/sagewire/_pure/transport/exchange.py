@@ -22,7 +22,7 @@ from sagewire.exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any, TypeAlias
 
     from sagewire._pure.transport.pool import Pool
@@ -33,6 +33,21 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 65_536
 # A body up to this size is copied behind its head, so that both leave in one write.
 _ONE_WRITE_BYTES = 65_536
+
+
+class _BodyFailedError(Exception):
+    """The body's own OSError, kept apart from the socket's."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _given(pieces: "Iterator[bytes]") -> "Iterator[bytes]":
+    try:
+        yield from pieces
+    except OSError as error:
+        raise _BodyFailedError(error) from None
 
 
 class Connection:
@@ -83,6 +98,9 @@ class Connection:
         try:
             head, chunked = request_head(method, target, headers)
             self._send(head, body, chunked)
+        except _BodyFailedError as failed:
+            self.close()
+            raise failed.error from failed.error.__cause__
         except TimeoutError:
             self.close()
             incoming.deadline.check(SENDING)
@@ -130,7 +148,7 @@ class Connection:
             return self._write(body)
         pieces = iter(body)
         self._write(head)
-        for piece in pieces:
+        for piece in _given(pieces):
             if not isinstance(piece, bytes):
                 raise TypeError(f"body: a piece must be bytes, not {type(piece).__name__}")
             if chunked and piece:

@@ -104,6 +104,9 @@ class _WholeLines:
             raise http.client.RemoteDisconnected("the head is cut short")
         return line
 
+    def flush(self) -> None:
+        """Do nothing: http.client asks for it where a head is given up."""
+
     def close(self) -> None:
         """Stay open, as the buffer does."""
 
