@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::body::{BadFraming, Framing, Piece};
+use super::body::{Framing, Piece};
 use super::deadline::{Limits, Stage};
 use super::error::{Cut, TransportError, python_words};
 use super::head::{HeadScanner, RequestHead, ResponseHead};
 use super::pool::Borrowed;
-use super::stream::{READ_BYTES, Stream};
+use super::reading::{Read, broken};
+use super::stream::Stream;
 
 /// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
 const ONE_BUFFER_BYTES: usize = 16_384;
@@ -187,122 +188,39 @@ impl Response {
 
     /// All that is left of the body, or exactly `amount` bytes of it unless it ends before.
     pub fn read(&mut self, amount: Option<usize>) -> Result<Vec<u8>, TransportError> {
-        let mut out = Vec::new();
-        if amount == Some(0) {
-            return Ok(out);
+        if amount == Some(0) || self.connection.is_none() {
+            return Ok(Vec::new());
         }
-        if let (Framing::Length(left), Some(_)) = (&self.framing, &self.connection) {
-            let left = usize::try_from(*left).unwrap_or(usize::MAX);
-            // What the peer says it will send is reserved only as far as it is believable.
-            out.reserve_exact(amount.map_or(left, |amount| amount.min(left)).min(1 << 24));
-        }
-        let read = self.read_into(&mut out, amount);
+        let mut reading = Read::new(amount, &self.framing);
+        let read = self.read_on(&mut reading);
         if read.is_err() {
             self.connection = None;
         }
-        read.map(|()| out)
+        read.map(|()| reading.out)
     }
 
-    fn read_into(
-        &mut self,
-        out: &mut Vec<u8>,
-        amount: Option<usize>,
-    ) -> Result<(), TransportError> {
-        // Bytes of chunks that were read whole, which is what Python's error counts.
-        let mut whole = 0;
+    fn read_on(&mut self, reading: &mut Read) -> Result<(), TransportError> {
         loop {
-            if amount == Some(out.len()) {
+            let Some(connection) = &mut self.connection else { return Ok(()) };
+            let stream = &mut connection.stream;
+            if reading.advance(&mut self.framing, &mut stream.arrived)? {
+                self.finish_if_done();
                 return Ok(());
             }
-            let Some(connection) = &mut self.connection else { return Ok(()) };
-            let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
-            let stream = &mut connection.stream;
-            match self.framing.next(stream.here(), wanted) {
-                Ok(Piece::Data(count)) => {
-                    out.extend_from_slice(&stream.here()[..count]);
-                    stream.take(count);
-                    let in_chunk =
-                        matches!(self.framing, Framing::Chunked(super::body::Chunk::Data(_)));
-                    if !in_chunk {
-                        whole = out.len();
-                    }
-                    self.finish_if_done();
-                }
-                Ok(Piece::Framing(count)) => stream.take(count),
-                Ok(Piece::End) => self.finish_if_done(),
-                Ok(Piece::Incomplete) => {
-                    if self.wait_for_more(out, amount)? == 0 {
-                        return self.ended(out.len(), whole, amount);
-                    }
-                }
-                Err(BadFraming::Size) => return Err(broken_chunks(whole)),
-                Err(BadFraming::LineTooLong(what)) => {
-                    let words =
-                        format!("LineTooLong('got more than 65536 bytes when reading {what}')");
-                    return Err(broken(&words));
-                }
-            }
-        }
-    }
-
-    /// Waits; a long body of known length goes straight to where it is wanted.
-    fn wait_for_more(
-        &mut self,
-        out: &mut Vec<u8>,
-        amount: Option<usize>,
-    ) -> Result<usize, TransportError> {
-        let Some(connection) = &mut self.connection else { return Ok(0) };
-        let stream = &mut connection.stream;
-        let wanted = amount.map_or(usize::MAX, |amount| amount - out.len());
-        let filled = match &mut self.framing {
-            // Much is wanted: it goes where it belongs, past the buffer.
-            Framing::Length(left) if *left > READ_BYTES as u64 && wanted > READ_BYTES => {
-                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted).min(1 << 18);
-                let before = out.len();
-                out.resize(before + most, 0);
-                let read = stream.read(&mut out[before..]);
-                out.truncate(before + read.as_ref().map_or(0, |count| *count));
-                if let Ok(count) = read {
-                    *left -= count as u64;
-                    if *left == 0 {
-                        self.framing = Framing::Done;
-                    }
-                }
-                read
-            }
-            _ => stream.fill(),
-        };
-        self.finish_if_done();
-        filled.map_err(|cut| match cut {
-            Cut::Limit => TransportError::BodyTimeout,
-            Cut::Deadline => TransportError::Deadline(Stage::Reading),
-            Cut::Interrupted => TransportError::Interrupted,
-            Cut::Failed(error) => broken(&python_words(&error)),
-        })
-    }
-
-    /// The connection has ended: what that means for the body.
-    fn ended(
-        &mut self,
-        got: usize,
-        whole: usize,
-        amount: Option<usize>,
-    ) -> Result<(), TransportError> {
-        self.reusable = false;
-        if self.framing.ends_with_connection() {
-            self.finish_if_done();
-            return Ok(());
-        }
-        match self.framing {
-            Framing::Length(left) if amount.is_none() => {
-                Err(broken(&format!("IncompleteRead({got} bytes read, {left} more expected)")))
-            }
-            // A piece that is short of what was asked for; the caller knows the length.
-            Framing::Length(_) => {
+            let filled = reading
+                .past_the_buffer(&mut self.framing, |space| stream.read(space))
+                .unwrap_or_else(|| stream.fill())
+                .map_err(|cut| match cut {
+                    Cut::Limit => TransportError::BodyTimeout,
+                    Cut::Deadline => TransportError::Deadline(Stage::Reading),
+                    Cut::Interrupted => TransportError::Interrupted,
+                    Cut::Failed(error) => broken(&python_words(&error)),
+                })?;
+            if filled == 0 {
+                let ended = reading.at_end(&mut self.framing);
                 self.connection = None;
-                Ok(())
+                return ended;
             }
-            _ => Err(broken_chunks(whole)),
         }
     }
 
@@ -346,15 +264,4 @@ impl Drop for Response {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn broken(what: &str) -> TransportError {
-    // Python's own words: a tuple of a text and an exception, whose quotes depend on its content.
-    let text = format!("Connection broken: {what}");
-    let quoted = if what.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") };
-    TransportError::Streaming(format!("({quoted}, {what})"))
-}
-
-fn broken_chunks(whole: usize) -> TransportError {
-    broken(&format!("IncompleteRead({whole} bytes read)"))
 }

@@ -10,7 +10,8 @@
 //! pool.rs      idle connections, most recently used first
 //! head.rs      a request's head out; a response's head in (no I/O)
 //! body.rs      where a body ends (no I/O)
-//! exchange.rs  turns the two over a wire
+//! reading.rs   one read of a body (no I/O)
+//! exchange.rs  turns them over a wire
 //! ```
 //!
 //! `head` and `body` are state machines over bytes, so that another driver (non-blocking sockets
@@ -28,6 +29,7 @@ mod head;
 mod machine_tests;
 mod number;
 mod pool;
+mod reading;
 mod stream;
 mod tls;
 mod wire;

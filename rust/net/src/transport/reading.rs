@@ -1,0 +1,121 @@
+//! One read of a body: what it has so far, and what the connection's end means for it. No I/O.
+
+use super::arrived::Arrived;
+use super::body::{BadFraming, Chunk, Framing, Piece};
+use super::error::TransportError;
+use super::stream::READ_BYTES;
+
+/// What the peer says it will send is reserved only as far as it is believable, in bytes.
+const MOST_RESERVED_BYTES: usize = 1 << 24;
+/// What is read at once past the buffer, in bytes.
+const STRIDE_BYTES: usize = 1 << 18;
+
+/// A read in progress.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) out: Vec<u8>,
+    amount: Option<usize>,
+    /// Bytes of chunks that were read whole, which is what Python's error counts.
+    whole: usize,
+}
+
+impl Read {
+    /// A read of all that is left, or of exactly `amount` bytes unless the body ends before.
+    pub(crate) fn new(amount: Option<usize>, framing: &Framing) -> Self {
+        let mut out = Vec::new();
+        if let Framing::Length(left) = framing {
+            let left = usize::try_from(*left).unwrap_or(usize::MAX);
+            out.reserve_exact(
+                amount.map_or(left, |amount| amount.min(left)).min(MOST_RESERVED_BYTES),
+            );
+        }
+        Self { out, amount, whole: 0 }
+    }
+
+    /// Takes what has arrived; whether the read is finished.
+    pub(crate) fn advance(
+        &mut self,
+        framing: &mut Framing,
+        arrived: &mut Arrived,
+    ) -> Result<bool, TransportError> {
+        loop {
+            if self.amount == Some(self.out.len()) {
+                return Ok(true);
+            }
+            match framing.next(arrived.here(), self.wanted()) {
+                Ok(Piece::Data(count)) => {
+                    self.out.extend_from_slice(&arrived.here()[..count]);
+                    arrived.take(count);
+                    if !matches!(framing, Framing::Chunked(Chunk::Data(_))) {
+                        self.whole = self.out.len();
+                    }
+                }
+                Ok(Piece::Framing(count)) => arrived.take(count),
+                Ok(Piece::End) => return Ok(true),
+                Ok(Piece::Incomplete) => return Ok(false),
+                Err(BadFraming::Size) => return Err(broken_chunks(self.whole)),
+                Err(BadFraming::LineTooLong(what)) => {
+                    let words =
+                        format!("LineTooLong('got more than 65536 bytes when reading {what}')");
+                    return Err(broken(&words));
+                }
+            }
+        }
+    }
+
+    /// Where much is wanted, it is read to where it belongs, past the buffer: by `read`, if at all.
+    pub(crate) fn past_the_buffer<E>(
+        &mut self,
+        framing: &mut Framing,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Option<Result<usize, E>> {
+        let wanted = self.wanted();
+        let Framing::Length(left) = framing else { return None };
+        if *left <= READ_BYTES as u64 || wanted <= READ_BYTES {
+            return None;
+        }
+        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted).min(STRIDE_BYTES);
+        let before = self.out.len();
+        self.out.resize(before + most, 0);
+        let read = read(&mut self.out[before..]);
+        let count = read.as_ref().map_or(0, |count| *count);
+        self.out.truncate(before + count);
+        *left -= count as u64;
+        if *left == 0 {
+            *framing = Framing::Done;
+        }
+        Some(read)
+    }
+
+    /// The connection has ended: what that means for the body.
+    pub(crate) fn at_end(&self, framing: &mut Framing) -> Result<(), TransportError> {
+        if framing.ends_with_connection() {
+            return Ok(());
+        }
+        match framing {
+            Framing::Length(left) if self.amount.is_none() => {
+                let got = self.out.len();
+                Err(broken(&format!("IncompleteRead({got} bytes read, {left} more expected)")))
+            }
+            // A piece that is short of what was asked for; the caller knows the length.
+            Framing::Length(_) => Ok(()),
+            _ => Err(broken_chunks(self.whole)),
+        }
+    }
+
+    fn wanted(&self) -> usize {
+        self.amount.map_or(usize::MAX, |amount| amount - self.out.len())
+    }
+}
+
+/// A body that broke off; `what` is the exception that Python would have raised.
+pub(crate) fn broken(what: &str) -> TransportError {
+    // Python's own words: a tuple of a text and an exception, whose quotes depend on its content.
+    let text = format!("Connection broken: {what}");
+    let quoted = if what.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") };
+    TransportError::Streaming(format!("({quoted}, {what})"))
+}
+
+fn broken_chunks(whole: usize) -> TransportError {
+    broken(&format!("IncompleteRead({whole} bytes read)"))
+}
