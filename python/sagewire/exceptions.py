@@ -54,6 +54,11 @@ def _make_bridge(cls: "type[BaseException]") -> "type[BaseException]":
     return cls
 
 
+def _state(error: "Any") -> "dict[str, Any] | None":
+    """Return what a pickle keeps beside the arguments."""
+    return {"attempts": error.attempts} if error.attempts else None
+
+
 def _rebuild(cls: "Callable[..., Any]", kwargs: "dict[str, Any]") -> "Any":
     """Unpickle an exception that is made from keyword arguments."""
     return cls(**kwargs)
@@ -75,11 +80,13 @@ class _Bridge:
 class BotoCoreError(_Bridge, Exception):
     """The base of everything that goes wrong on this side of the wire.
 
-    `kwargs` holds the fields that the message was made from.
+    `kwargs` holds the fields that the message was made from. `attempts` are those of the call that
+    ended with it, each with `reason`, `status`, `request_id` and `seconds`.
     """
 
     _counterpart = "botocore.exceptions"
     fmt = "An unspecified error occurred"
+    attempts: "tuple[Any, ...]" = ()
 
     def __init__(self, **kwargs: "Any") -> None:
         message = self.fmt.format(**kwargs)
@@ -91,7 +98,7 @@ class BotoCoreError(_Bridge, Exception):
         return str(self.args[0])
 
     def __reduce__(self) -> "Any":
-        return _rebuild, (self._public or type(self), self.kwargs)
+        return _rebuild, (self._public or type(self), self.kwargs), _state(self)
 
 
 # The service's answers
@@ -102,6 +109,7 @@ class ClientError(_Bridge, Exception):
 
     `response` is boto3's dict (`Error` with `Code` and `Message`, `ResponseMetadata`, and the
     members of a modeled error); `operation_name` is the operation as the API model names it.
+    `attempts` are those of the call, each with `reason`, `status`, `request_id` and `seconds`.
     """
 
     _counterpart = "botocore.exceptions"
@@ -109,6 +117,7 @@ class ClientError(_Bridge, Exception):
         "An error occurred ({error_code}) when calling the {operation_name} "
         "operation{retry_info}: {error_message}"
     )
+    attempts: "tuple[Any, ...]" = ()
 
     def __init__(self, error_response: "dict[str, Any]", operation_name: str) -> None:
         error = error_response.get("Error", {})
@@ -154,7 +163,8 @@ class ClientError(_Bridge, Exception):
         return self.response.get("ResponseMetadata", {}).get(key)
 
     def __reduce__(self) -> "Any":
-        return self._public or type(self), (self.response, self.operation_name)
+        arguments = (self.response, self.operation_name)
+        return self._public or type(self), arguments, _state(self)
 
 
 class InternalDependencyException(ClientError):

@@ -19,7 +19,9 @@ from sagewire.exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Policy: TypeAlias = "Standard | Legacy"
 
 _TRANSIENT_CODES = frozenset(
     ("RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete")
@@ -107,13 +109,18 @@ class Standard:
         self._lock = allocate_lock()
 
     def wait(
-        self, failure: Failure, attempt: int, chance: float, notes: "dict[str, Any]"
+        self,
+        failure: Failure,
+        attempt: int,
+        max_attempts: int,
+        chance: float,
+        notes: "dict[str, Any]",
     ) -> "tuple[float, int] | None":
         """Return the seconds to wait before the next attempt and its price, `None` for no retry.
 
         What belongs into `ResponseMetadata` is written into `notes`.
         """
-        if attempt >= self.max_attempts:
+        if attempt >= max_attempts:
             notes["MaxAttemptsReached"] = True
             return None
         throttled = self._is_throttling(failure)
@@ -138,9 +145,9 @@ class Standard:
         with self._lock:
             self._quota = min(self._CAPACITY, self._quota + (price or 1))
 
-    def notes_of_success(self, attempt: int) -> bool:
+    def notes_of_success(self, attempt: int, max_attempts: int) -> bool:
         """Say whether boto3 marks even a success as the last attempt."""
-        return attempt >= self.max_attempts
+        return attempt >= max_attempts
 
     def _is_transient(self, failure: Failure) -> bool:
         if failure.error is not None:
@@ -169,12 +176,17 @@ class Legacy:
         self.max_attempts = max_attempts
 
     def wait(
-        self, failure: Failure, attempt: int, chance: float, notes: "dict[str, Any]"
+        self,
+        failure: Failure,
+        attempt: int,
+        max_attempts: int,
+        chance: float,
+        notes: "dict[str, Any]",
     ) -> "tuple[float, int] | None":
         """As `Standard.wait`; nothing has a price."""
         if not self._is_retryable(failure):
             return None
-        if attempt >= self.max_attempts:
+        if attempt >= max_attempts:
             notes["MaxAttemptsReached"] = True
             return None
         return chance * 2 ** (attempt - 1), 0
@@ -182,7 +194,7 @@ class Legacy:
     def succeeded(self, price: int) -> None:
         """Nothing was taken, nothing is given back."""
 
-    def notes_of_success(self, attempt: int) -> bool:  # noqa: ARG002 - the same for every attempt
+    def notes_of_success(self, attempt: int, max_attempts: int) -> bool:  # noqa: ARG002 - never
         """As `Standard.notes_of_success`: never."""
         return False
 
@@ -199,7 +211,7 @@ class Legacy:
         return type(self), (self.max_attempts,)
 
 
-def policy(mode: str, max_attempts: int) -> "Standard | Legacy":
+def policy(mode: str, max_attempts: int) -> "Policy":
     """Return a new policy, with a quota of its own where the mode has one."""
     return Legacy(max_attempts) if mode == "legacy" else Standard(max_attempts)
 

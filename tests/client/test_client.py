@@ -56,7 +56,9 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
         "get_waiter",
         "invoke_endpoint",
         "meta",
+        "pool",
         "waiter_names",
+        "with_options",
     ]
     assert client.meta.method_to_api_mapping == {"invoke_endpoint": "InvokeEndpoint"}
     assert client.meta.service_model.service_id == "SageMaker Runtime"

@@ -45,12 +45,16 @@ def _uuid(digits: str) -> str:
 
 
 class Ambient:
-    """The functions a client asks: `now` (seconds since 1970), `sleep`, `uniform`, `new_id`."""
+    """The functions a client asks.
 
-    __slots__ = ("new_id", "now", "sleep", "uniform")
+    `now` (seconds since 1970), `monotonic` (seconds since whenever), `sleep`, `uniform`, `new_id`.
+    """
+
+    __slots__ = ("monotonic", "new_id", "now", "sleep", "uniform")
 
     def __init__(self) -> None:
         self.now: Callable[[], float] = time.time
+        self.monotonic: Callable[[], float] = time.monotonic
         self.sleep: Callable[[float], None] = time.sleep
         self.uniform: Callable[[], float] = uniform
         self.new_id: Callable[[], str] = new_id

@@ -1,13 +1,14 @@
 """From an answer's head and body to boto3's dict, or to boto3's exception."""
 
 from sagewire import exceptions
+from sagewire.client.results import Result
 from sagewire.exceptions import ClientError, HTTPClientError
 from sagewire.model.runtime import ERROR_MEMBERS
 from sagewire.streams.body import StreamingBody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sagewire.model.shapes import Operation
@@ -31,24 +32,39 @@ def metadata(status: int, headers: "dict[str, str]") -> "dict[str, Any]":
     return {"HTTPStatusCode": status, "HTTPHeaders": headers}
 
 
-def invoke_endpoint_result(response: "Any", described: "dict[str, Any]") -> "dict[str, Any]":
-    """Return boto3's dict for `invoke_endpoint`, keys in boto3's order."""
+def result(
+    operation: "Operation",
+    response: "Any",
+    described: "dict[str, Any]",
+    attempts: "tuple[tuple[Any, ...], ...]",
+    data: bytes,
+) -> Result:
+    """Return boto3's dict, keys in boto3's order.
+
+    `data` is the body of an operation whose body the call itself reads.
+    """
     headers = described["HTTPHeaders"]
-    result: dict[str, Any] = {"ResponseMetadata": described}
-    for key, header in _INVOKE_ENDPOINT_KEYS:
+    made = Result()
+    made["ResponseMetadata"] = described
+    for key, header in operation.response_headers:
         if header in headers:
-            result[key] = headers[header]
-    result["Body"] = StreamingBody(response, headers.get("content-length"))
-    return result
+            made[key] = headers[header]
+    if operation.body_type is not None:
+        _BODIES[operation.body_type](made, response, headers, data)
+    made._attempts = attempts  # noqa: SLF001 - the two modules make one thing
+    return made
 
 
-_INVOKE_ENDPOINT_KEYS = (
-    ("ContentType", "content-type"),
-    ("InvokedProductionVariant", "x-amzn-invoked-production-variant"),
-    ("CustomAttributes", "x-amzn-sagemaker-custom-attributes"),
-    ("NewSessionId", "x-amzn-sagemaker-new-session-id"),
-    ("ClosedSessionId", "x-amzn-sagemaker-closed-session-id"),
-)
+def _streaming_body(
+    made: Result, response: "Any", headers: "Mapping[str, str]", _data: bytes
+) -> None:
+    made["Body"] = StreamingBody(response, headers.get("content-length"))
+
+
+# What becomes of a body, by the type of its member: each writes its key into the result.
+_BODIES: "dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]" = {
+    "blob": _streaming_body,
+}
 
 
 def error_body(response: "Any") -> bytes:

@@ -1,26 +1,26 @@
 """`SageMakerRuntime`: the client whose calls return when the answer's head is here."""
 
-from sagewire.client.ambient import Ambient
-from sagewire.client.answers import invoke_endpoint_result
-from sagewire.client.attempts import Sender
-from sagewire.client.call import Targets, prepare
+from sagewire.client.blocking import make_sender
+from sagewire.client.call import prepare
 from sagewire.client.meta import ClientMeta, SageMakerRuntimeExceptions
-from sagewire.exceptions import OperationNotPageableError, UnknownSignatureVersionError
+from sagewire.client.opening import Core
+from sagewire.client.results import PoolSnapshot
+from sagewire.client.views import NO_OPTIONS, Options
+from sagewire.exceptions import OperationNotPageableError
 from sagewire.model.runtime import INVOKE_ENDPOINT
-from sagewire.retries import policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
+    from sagewire.client.results import Result
     from sagewire.client.settings import Settings
     from sagewire.client.types import Body as _Body
     from sagewire.client.types import InvokeEndpointResult
-    from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
 
 _OPERATIONS = (INVOKE_ENDPOINT,)
-# More idle connections than any process can hold open.
-_NO_LIMIT = 1_000_000
 
 
 class SageMakerRuntime:
@@ -33,10 +33,10 @@ class SageMakerRuntime:
     __slots__ = (
         "__weakref__",
         "_ambient",
-        "_sender",
+        "_core",
+        "_options",
         "_settings",
         "_signed",
-        "_targets",
         "_validate",
         "exceptions",
         "meta",
@@ -44,12 +44,11 @@ class SageMakerRuntime:
 
     def __init__(self, settings: "Settings") -> None:
         self._settings = settings
-        self._ambient = Ambient()
+        self._core = Core(settings, _OPERATIONS, make_sender)
+        self._ambient = self._core.ambient
+        self._options = NO_OPTIONS
         self._validate = settings.config.parameter_validation
         self._signed = settings.signed
-        # Pool, signer and targets are made at the first call: boto3 keeps some errors until then.
-        self._sender: Sender | None = None
-        self._targets: Targets | None = None
         self.exceptions = SageMakerRuntimeExceptions()
         self.meta = ClientMeta(
             region_name=settings.region,
@@ -116,16 +115,54 @@ class SageMakerRuntime:
             """
             if args:
                 raise TypeError("invoke_endpoint() only accepts keyword arguments.")
-            sender = self._sender or self._open()
-            request = prepare(
-                INVOKE_ENDPOINT,
-                self._targets,
-                kwargs,
-                validate=self._validate,
-                signed=self._signed,
-            )
-            response, described = sender.send(INVOKE_ENDPOINT, request)
-            return invoke_endpoint_result(response, described)
+            return self._call(INVOKE_ENDPOINT, kwargs)
+
+    def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
+        core = self._core
+        sender = core.sender or core.open()
+        request = prepare(
+            operation,
+            core.targets[operation],
+            parameters,
+            validate=self._validate,
+            signed=self._signed,
+        )
+        return sender.send(operation, request, self._options)  # type: ignore[no-any-return]
+
+    def with_options(
+        self,
+        *,
+        timeout: "float | None" = None,
+        max_attempts: "int | None" = None,
+        extra_headers: "Mapping[str, str] | None" = None,
+    ) -> "SageMakerRuntime":
+        """Return a view of this client whose calls differ in what is given; the pool is shared.
+
+        `timeout` is a deadline in seconds for a whole call: connecting, every attempt, every wait
+        between two, and the body. `max_attempts` is the most attempts of a call, the first one
+        included. `extra_headers` are sent and signed with every call, after the parameters' own
+        and in place of those of the same name; headers of a view's view add up. What is `None` is
+        as in the client that is asked.
+
+        Raises `InvalidArgumentError` for a value that cannot be. The calls of a view with a
+        `timeout` raise `DeadlineExceededError`, at the latest while the body is read.
+
+        >>> from sagewire import client
+        >>> runtime = client(region_name="eu-west-1")
+        >>> quick = runtime.with_options(timeout=2.5, max_attempts=1)
+        """
+        view = object.__new__(type(self))
+        for name in SageMakerRuntime.__slots__:
+            if name != "__weakref__":
+                setattr(view, name, getattr(self, name))
+        view._options = self._options.with_more(timeout, max_attempts, extra_headers)
+        return view
+
+    @property
+    def pool(self) -> PoolSnapshot:
+        """The connections of this moment: `open`, `busy`, `idle`, and the calls `waiting`."""
+        sender = self._core.sender
+        return PoolSnapshot(*(sender.pool.snapshot() if sender is not None else (0, 0, 0, 0)))
 
     def can_paginate(self, operation_name: str) -> bool:
         """Return `False`: no operation of this service has pages. `KeyError` for other names."""
@@ -148,8 +185,8 @@ class SageMakerRuntime:
 
     def close(self) -> None:
         """Close the idle connections. The client goes on working, with new ones."""
-        if self._sender is not None:
-            self._sender.close()
+        if self._core.sender is not None:
+            self._core.sender.pool.close()
 
     def __enter__(self) -> "SageMakerRuntime":  # noqa: PYI034 - typing is not imported
         """Return the client; leaving the block closes its idle connections."""
@@ -164,58 +201,13 @@ class SageMakerRuntime:
         return f"<sagewire.SageMakerRuntime {self.meta.region_name}{where}>"
 
     def __reduce__(self) -> "Any":
-        return type(self), (self._settings,)
-
-    def _open(self) -> Sender:
-        """Make what the calls need, or raise the error that construction has found."""
-        settings = self._settings
-        config = settings.config
-        if settings.refusal is not None:
-            raise settings.refusal
-        version = config.signature_version
-        if self._signed and version not in ("v4", "s3v4"):
-            raise UnknownSignatureVersionError(signature_version=version)
-        origin = settings.origin
-        assert origin is not None  # noqa: S101 - else there is a refusal
-        sender = Sender(
-            pool=_pool(origin, settings),
-            origin=origin,
-            region=settings.region,
-            source=settings.source,
-            signature=version if self._signed else None,
-            policy=policy(settings.retry_mode, settings.max_attempts),
-            user_agent=settings.user_agent(),
-            read_timeout=config.read_timeout,
-            ambient=self._ambient,
-        )
-        # Two threads may come here together; either's sender will do, and the later one stays.
-        self._targets = Targets(origin, INVOKE_ENDPOINT)
-        self._sender = sender
-        return sender
+        return _remade, (type(self), self._settings, self._options)
 
 
-def _pool(origin: "Origin", settings: "Settings") -> "Any":
-    from sagewire._impl import transport
-
-    config = settings.config
-    tls = None
-    if origin.scheme == "https":
-        certificate = key = None
-        if isinstance(config.client_cert, (tuple, list)):
-            certificate, key = config.client_cert
-        elif config.client_cert is not None:
-            certificate = config.client_cert
-        tls = transport.TlsSettings(settings.verify, settings.ca_bundle, certificate, key)
-    return transport.Pool(
-        origin.scheme,
-        origin.host,
-        origin.port,
-        # As in urllib3, no positive number means no limit.
-        max_idle=min(config.max_pool_connections, _NO_LIMIT)
-        if config.max_pool_connections > 0
-        else _NO_LIMIT,
-        connect_timeout=config.connect_timeout,
-        read_timeout=config.read_timeout,
-        tls=tls,
-        tcp_keepalive=bool(config.tcp_keepalive),
-    )
+def _remade(
+    cls: "type[SageMakerRuntime]", settings: "Settings", options: Options
+) -> SageMakerRuntime:
+    """Unpickle a client, or a view of one."""
+    made = cls(settings)
+    made._options = options
+    return made

@@ -43,6 +43,7 @@ class Operation:
     """
 
     __slots__ = (
+        "body_type",
         "errors",
         "inputs",
         "method",
@@ -52,6 +53,8 @@ class Operation:
         "path",
         "request_headers",
         "required",
+        "response_headers",
+        "streams",
     )
 
     def __init__(
@@ -74,6 +77,10 @@ class Operation:
         self.errors = frozenset(errors)
         # What a call looks at for every keyword: text members by name, and those never empty.
         self.request_headers = {m.name: m.header for m in inputs if m.header is not None}
+        self.response_headers = tuple((m.name, m.header.lower()) for m in outputs if m.header)
+        # Whether the caller reads the body of an answer, or the call does.
+        self.body_type = next((m.type for m in outputs if m.place == "body"), None)
+        self.streams = self.body_type in ("blob", "stream")
         self.nonempty = frozenset(m.name for m in inputs if m.type == "string" and m.minimum)
 
     def __repr__(self) -> str:

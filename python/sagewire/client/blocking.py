@@ -1,0 +1,116 @@
+"""The blocking driver: turns a call's attempts on the calling thread.
+
+What is to be done stands in `client/attempts.py`; here is what takes time.
+"""
+
+from sagewire.client.answers import error_body, result
+from sagewire.client.attempts import Call
+from sagewire.client.outgoing import faulty_header
+from sagewire.exceptions import (
+    ConnectionError,  # noqa: A004 - boto3's name
+    HTTPClientError,
+    InvalidArgumentError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sagewire._impl import transport
+    from sagewire.client.call import Request
+    from sagewire.client.outgoing import Outgoing
+    from sagewire.client.results import Result
+    from sagewire.client.settings import Settings
+    from sagewire.client.views import Options
+    from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
+
+# More idle connections than any process can hold open.
+_NO_LIMIT = 1_000_000
+
+
+class Sender:
+    """Sends the calls of a client over a pool of blocking connections."""
+
+    __slots__ = ("outgoing", "pool")
+
+    def __init__(self, outgoing: "Outgoing", pool: "transport.Pool") -> None:
+        self.outgoing = outgoing
+        self.pool = pool
+
+    def send(self, operation: "Operation", request: "Request", options: "Options") -> "Result":
+        """Return the result of the attempt that succeeded.
+
+        Raises the error of the last attempt: `ClientError` or below for an answer, a connection's
+        error for none, `DeadlineExceededError` where the deadline leaves no time for another.
+        """
+        call = Call(self.outgoing, operation, request, options)
+        sleep = self.outgoing.ambient.sleep
+        while True:
+            pause = call.begin()
+            if pause:
+                sleep(pause)
+            data = b""
+            try:
+                response = self._exchange(call)
+                if not operation.streams and response.status < 300:
+                    data = response.read()
+            except (ConnectionError, HTTPClientError) as error:
+                pause = call.failed(error)
+            except Exception as error:
+                call.abandon(error)
+                raise
+            else:
+                if response.status < 300:
+                    described, attempts = call.succeeded(response.status, response.headers)
+                    return result(operation, response, described, attempts, data)
+                pause = call.refused(response.status, response.headers, error_body(response))
+            sleep(pause)
+            call.again()
+
+    def _exchange(self, call: Call) -> "Any":
+        outgoing = self.outgoing
+        request = call.request
+        # Looked up, and a file's hash made, before a connection is held; signed when it is.
+        signer = outgoing.signer()
+        hashed = call.hashed()
+        connection = self.pool.take(request.url, call.left())
+        try:
+            headers = outgoing.headers(call, signer, hashed)
+            return connection.exchange("POST", request.target, headers, call.pieces(), call.left())
+        except (UnicodeEncodeError, InvalidArgumentError):
+            connection.close()
+            raise faulty_header(request) from None
+        except BaseException:
+            # Whatever went wrong, half a request may be on this connection.
+            connection.close()
+            raise
+
+
+def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> Sender:
+    """Return a sender over a new pool."""
+    from sagewire._impl import transport
+
+    config = settings.config
+    tls = None
+    if origin.scheme == "https":
+        certificate = key = None
+        if isinstance(config.client_cert, (tuple, list)):
+            certificate, key = config.client_cert
+        elif config.client_cert is not None:
+            certificate = config.client_cert
+        tls = transport.TlsSettings(settings.verify, settings.ca_bundle, certificate, key)
+    pool = transport.Pool(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        # As in urllib3, no positive number means no limit.
+        max_idle=min(config.max_pool_connections, _NO_LIMIT)
+        if config.max_pool_connections > 0
+        else _NO_LIMIT,
+        connect_timeout=config.connect_timeout,
+        read_timeout=config.read_timeout,
+        tls=tls,
+        tcp_keepalive=bool(config.tcp_keepalive),
+    )
+    return Sender(outgoing, pool)

@@ -1,0 +1,70 @@
+"""What a client and its views share: settings from the start, the rest from the first call on.
+
+boto3 keeps some errors of a client's settings until its first call, and start-up is short because
+neither pool nor signer is made before.
+"""
+
+from sagewire.client.ambient import Ambient
+from sagewire.client.call import Targets
+from sagewire.client.outgoing import Outgoing
+from sagewire.exceptions import UnknownSignatureVersionError
+from sagewire.retries import policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sagewire.client.settings import Settings
+    from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
+
+
+class Core:
+    """What a client and its views share.
+
+    `make_sender` makes what sends the calls, of what they share on their way out, the origin and
+    the settings. `sender` is `None` before the first call.
+    """
+
+    __slots__ = ("_make_sender", "_operations", "ambient", "sender", "settings", "targets")
+
+    def __init__(
+        self,
+        settings: "Settings",
+        operations: "tuple[Operation, ...]",
+        make_sender: "Callable[[Outgoing, Origin, Settings], Any]",
+    ) -> None:
+        self.settings = settings
+        self.ambient = Ambient()
+        self.sender: Any = None
+        self.targets: dict[Operation, Targets] = {}
+        self._operations = operations
+        self._make_sender = make_sender
+
+    def open(self) -> "Any":
+        """Return the sender, made of the settings; raise the error that they have kept."""
+        settings = self.settings
+        config = settings.config
+        if settings.refusal is not None:
+            raise settings.refusal
+        version = config.signature_version
+        if settings.signed and version not in ("v4", "s3v4"):
+            raise UnknownSignatureVersionError(signature_version=version)
+        origin = settings.origin
+        assert origin is not None  # noqa: S101 - else there is a refusal
+        outgoing = Outgoing(
+            origin=origin,
+            region=settings.region,
+            source=settings.source,
+            signature=version if settings.signed else None,
+            policy=policy(settings.retry_mode, settings.max_attempts),
+            user_agent=settings.user_agent(),
+            read_timeout=config.read_timeout,
+            ambient=self.ambient,
+        )
+        sender = self._make_sender(outgoing, origin, settings)
+        # Two threads may come here together; either's sender will do, and the later one stays.
+        self.targets = {operation: Targets(origin, operation) for operation in self._operations}
+        self.sender = sender
+        return sender

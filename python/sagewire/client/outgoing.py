@@ -1,0 +1,170 @@
+"""What all calls of a client share on their way out: signer, retry policy, fixed headers."""
+
+import os
+
+from sagewire.client.payload import FilePayload, StreamPayload
+from sagewire.exceptions import HTTPClientError
+from sagewire.model.runtime import SIGNING_NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sagewire._impl import sigv4
+    from sagewire.client.ambient import Ambient
+    from sagewire.client.attempts import Call
+    from sagewire.client.call import Request
+    from sagewire.credentials.sources import Source
+    from sagewire.endpoints import Origin
+    from sagewire.retries import Policy
+    from sagewire.sigv4 import Credentials
+
+# Percent-encoded in X-Amzn-Trace-Id are all characters but these.
+_TRACE_ID_CHARACTERS = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~=;:+&[]{}\"',"
+)
+
+
+class Outgoing:
+    """What all calls of a client share on their way out. It knows no socket.
+
+    `signature` is `"v4"`, `"s3v4"`, or `None` for no signature. `source` gives the credentials.
+    """
+
+    __slots__ = (
+        "_in_lambda",
+        "_leading",
+        "_region",
+        "_signer",
+        "_user_agent",
+        "ambient",
+        "policy",
+        "read_timeout",
+        "signature",
+        "source",
+        "warned",
+    )
+
+    def __init__(
+        self,
+        *,
+        origin: "Origin",
+        region: str,
+        source: "Source",
+        signature: "str | None",
+        policy: "Policy",
+        user_agent: str,
+        read_timeout: "float | None",
+        ambient: "Ambient",
+    ) -> None:
+        self.ambient = ambient
+        self.signature = signature
+        self.policy = policy
+        self.read_timeout = read_timeout
+        self.source = source
+        self.warned = False
+        self._region = region
+        self._leading = (("Host", origin.host_header), ("Accept-Encoding", "identity"))
+        self._user_agent = ("User-Agent", user_agent)
+        self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        self._signer: tuple[Credentials, sigv4.Signer] | None = None
+
+    def signer(self) -> "sigv4.Signer | None":
+        """Return the signer of this moment's credentials, `None` for calls without a signature.
+
+        Asks the source, which may wait for whoever gives the credentials out.
+        """
+        if self.signature is None:
+            return None
+        credentials = self.source.current()
+        kept = self._signer
+        if kept is not None and kept[0] is credentials:
+            return kept[1]
+        from sagewire import _impl
+
+        token = credentials.token or None
+        if _ends_early(credentials.access_key_id.encode("utf-8", "replace")):
+            # Said here, because those below would show the signature.
+            raise HTTPClientError(error="Invalid header value of Authorization")
+        if token is not None and _ends_early(token.encode("utf-8", "replace")):
+            # Said here, because those below would show the value.
+            raise HTTPClientError(error="Invalid header value of X-Amz-Security-Token")
+        s3 = self.signature == "s3v4"
+        signer = _impl.sigv4.Signer(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            token,
+            self._region,
+            SIGNING_NAME,
+            not s3,  # normalize_path
+            not s3,  # double_encode
+            s3,  # content_sha256_header
+        )
+        self._signer = (credentials, signer)
+        return signer
+
+    def headers(
+        self, call: "Call", signer: "sigv4.Signer | None", hashed: "Any"
+    ) -> "list[tuple[str, str]]":
+        """Return an attempt's headers in the order of the wire, signed for this moment.
+
+        `hashed` is what `Call.hashed` gave. To be asked when the connection is in hand: a signature
+        is good for five minutes.
+        """
+        request = call.request
+        extra = call.options.extra_headers
+        signed = request.members
+        headers = [*self._leading, *signed, self._user_agent]
+        if self._in_lambda:
+            _add_trace_id(headers)
+        if extra:
+            names = call.options.extra_names
+            headers = [pair for pair in headers if pair[0].lower() not in names]
+            headers += extra
+            signed = [pair for pair in signed if pair[0].lower() not in names]
+            signed += extra
+        if signer is not None:
+            now = int(self.ambient.now())
+            headers += signer.sign("POST", request.url, signed, hashed, now)
+        headers += (("amz-sdk-invocation-id", call.identity), ("amz-sdk-request", call.progress))
+        if request.length is None:
+            headers.append(("Transfer-Encoding", "chunked"))
+        else:
+            headers.append(("Content-Length", str(request.length)))
+        return headers
+
+
+def is_streamed(body: "Any") -> bool:
+    """Say whether a request's body comes in pieces, from a file."""
+    return isinstance(body, (FilePayload, StreamPayload))
+
+
+def faulty_header(request: "Request") -> HTTPClientError:
+    """Return boto3's error for a value that would end its header early, or is no text at all.
+
+    A line end followed by a space or a tab folds the header and is sent, as boto3 sends it.
+    """
+    for name, value in request.members:
+        try:
+            data = value.encode("utf-8")
+        except UnicodeEncodeError:
+            return HTTPClientError(error=f"Invalid header value {value!a} of {name}")
+        if _ends_early(data):
+            return HTTPClientError(error=f"Invalid header value {data!r}")
+    return HTTPClientError(error="Invalid header value")
+
+
+def _ends_early(value: bytes) -> bool:
+    """Say whether a line end in a header's value is followed by anything but a space or a tab."""
+    lines = value.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return any(line[:1] not in (b" ", b"\t") for line in lines[1:])
+
+
+def _add_trace_id(headers: "list[tuple[str, str]]") -> None:
+    """Pass on the trace of the Lambda invocation that this call is made from."""
+    trace_id = os.environ.get("_X_AMZN_TRACE_ID")
+    if trace_id:
+        from sagewire.client.call import percent_encoded
+
+        encoded = percent_encoded(trace_id.encode("utf-8"), _TRACE_ID_CHARACTERS)
+        headers.append(("X-Amzn-Trace-Id", encoded))
