@@ -8,7 +8,7 @@ use super::key::{SigningKey, push_hex, sha256};
 use super::sign::{Signer, push_scope, text};
 use super::timestamp::Timestamp;
 use super::{InvalidArgument, key};
-use crate::eventstream::{HeaderValue, encode_headers, encode_message};
+use crate::eventstream::{EncodeError, HeaderValue, encode_headers, encode_message};
 
 /// Signs one event after the other.
 pub struct EventSigner {
@@ -43,7 +43,11 @@ impl EventSigner {
     pub fn sign(&mut self, payload: &[u8], at: i64) -> Result<Vec<u8>, InvalidArgument> {
         let timestamp = Timestamp::from_epoch(at)?;
         let date = (":date", HeaderValue::Timestamp(at.saturating_mul(1000)));
-        let signed_headers = encode_headers(&[date]);
+        let unwritable = |error: EncodeError| {
+            let (argument, allowed) = error.argument();
+            InvalidArgument::new(argument, error.to_string(), allowed)
+        };
+        let signed_headers = encode_headers(&[date]).map_err(unwritable)?;
         let mut string_to_sign = Vec::with_capacity(320);
         string_to_sign.extend_from_slice(b"AWS4-HMAC-SHA256-PAYLOAD\n");
         string_to_sign.extend_from_slice(timestamp.as_str().as_bytes());
@@ -55,10 +59,7 @@ impl EventSigner {
         }
         let signature = (self.key)(timestamp).sign(&string_to_sign);
         let chunk_signature = (":chunk-signature", HeaderValue::Bytes(&signature));
-        let message = encode_message(&[date, chunk_signature], payload).ok_or_else(|| {
-            let problem = format!("it has {} bytes", payload.len());
-            InvalidArgument::new("payload", problem, "at most 25165824 bytes")
-        })?;
+        let message = encode_message(&[date, chunk_signature], payload).map_err(unwritable)?;
         self.prior_signature = signature;
         Ok(message)
     }
