@@ -425,7 +425,19 @@ class UnknownSignatureVersionError(BotoCoreError):
     fmt = "Unknown Signature Version: {signature_version}."
 
 
+class UnsupportedSignatureVersionError(BotoCoreError):
+    """The signature version cannot presign."""
+
+    fmt = "Signature version(s) are not supported: {signature_version}"
+
+
 # Credentials
+
+
+class NoAuthTokenError(BotoCoreError):
+    """No bearer token was found."""
+
+    fmt = "Unable to locate authorization token"
 
 
 class NoCredentialsError(BotoCoreError):

@@ -3,7 +3,6 @@
 NOT_YET = {
     "wire-conf-sigver-v4-query": "query signatures for calls: refused with InvalidConfigError",
     "wire-conf-sigver-s3v4-query": "query signatures for calls: refused with InvalidConfigError",
-    "wire-conf-sigver-bearer": "bearer tokens: refused with InvalidConfigError",
     "wire-conf-proxy-http-noscheme": "proxies come with a later release",
     "wire-conf-proxy-env-lower": "proxies come with a later release",
     "wire-conf-proxy-base-path": "proxies come with a later release",

@@ -52,6 +52,7 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
         "can_paginate",
         "close",
         "exceptions",
+        "generate_presigned_url",
         "get_paginator",
         "get_waiter",
         "invoke_endpoint",

@@ -83,7 +83,7 @@ def test_signed_request(recorded):
 def test_presigned_stages(recorded):
     case = Case(recorded)
     seen = case.signer._twin.presign_stages(
-        *case.request, case.expires_in, int(case.at.timestamp())
+        *case.request, str(case.expires_in), int(case.at.timestamp()), strict=True
     )
     wanted = recorded["query"]
     assert seen == (wanted["canonical-request"], wanted["string-to-sign"])

@@ -52,8 +52,9 @@ class Signer:
         url: str,
         headers: list[tuple[str, str]],
         body: bytes | str,
-        expires_in: int,
+        expires_in: str,
         at: int,
+        strict: bool,
     ) -> str: ...
     def presign_stages(
         self,
@@ -61,8 +62,9 @@ class Signer:
         url: str,
         headers: list[tuple[str, str]],
         body: bytes | str,
-        expires_in: int,
+        expires_in: str,
         at: int,
+        strict: bool,
     ) -> tuple[str, str]: ...
     def event_signer(self, seed_signature: str) -> EventSigner: ...
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sagewire.endpoints import Origin
     from sagewire.model.shapes import Operation
 
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _TARGETS_KEPT = 256
 
 
@@ -73,7 +73,7 @@ def quoted(endpoint_name: str) -> str:
     >>> quoted("a/b c")
     'a%2Fb%20c'
     """
-    return percent_encoded(endpoint_name.encode("utf-8"), _UNRESERVED)
+    return percent_encoded(endpoint_name.encode("utf-8"), UNRESERVED)
 
 
 def percent_encoded(data: bytes, kept: "frozenset[int]") -> str:
@@ -134,23 +134,32 @@ def _prepare_carefully(
     """Prepare what the cheap check did not pass: a subclass of `str`, an integer, or a mistake."""
     if validate:
         report.check(operation, parameters)
-    known = {member.name: member for member in operation.inputs}
-    members = []
-    for key, value in parameters.items():
-        header = known[key].header  # a KeyError with the name, as boto3's without validation
-        if header is not None and value is not None:
-            members.append((header, str(value)))
+    members = members_of(operation, parameters)
     name = parameters["EndpointName"]
     encoded = name if isinstance(name, (bytes, bytearray)) else str(name).encode("utf-8")
     if isinstance(name, (bytes, bytearray)):
         # Bytes are a path segment like any other; they need not be UTF-8.
         target, url = targets.of("\0")
-        segment = percent_encoded(bytes(encoded), _UNRESERVED)
+        segment = percent_encoded(bytes(encoded), UNRESERVED)
         target, url = (text.replace("%00", segment) for text in (target, url))
     else:
         target, url = targets.of(str(name))
     body = parameters.get("Body")
     return Request(target, url, members, *_sendable(b"" if body is None else body, signed))
+
+
+def members_of(operation: "Operation", parameters: "Mapping[str, Any]") -> "list[tuple[str, str]]":
+    """Return the headers of a call's parameters, whatever their types, in the caller's order.
+
+    Raises `KeyError` with the name of an unknown one, as boto3 does without validation.
+    """
+    known = {member.name: member for member in operation.inputs}
+    members = []
+    for key, value in parameters.items():
+        header = known[key].header
+        if header is not None and value is not None:
+            members.append((header, str(value)))
+    return members
 
 
 def _sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":

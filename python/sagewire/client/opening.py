@@ -7,7 +7,7 @@ neither pool nor signer is made before.
 from sagewire.client.ambient import Ambient
 from sagewire.client.call import Targets
 from sagewire.client.outgoing import Outgoing
-from sagewire.exceptions import UnknownSignatureVersionError
+from sagewire.exceptions import NoAuthTokenError, UnknownSignatureVersionError
 from sagewire.retries import policy
 
 TYPE_CHECKING = False
@@ -49,6 +49,8 @@ class Core:
         if settings.refusal is not None:
             raise settings.refusal
         version = config.signature_version
+        if settings.signed and version == "bearer":
+            raise NoAuthTokenError
         if settings.signed and version not in ("v4", "s3v4"):
             raise UnknownSignatureVersionError(signature_version=version)
         origin = settings.origin

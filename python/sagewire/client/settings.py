@@ -47,9 +47,6 @@ _EMPTY_BUNDLE = (
 _OTHER_SIGNATURES = (
     "v4-query",
     "s3v4-query",
-    "v4a",
-    "s3v4a",
-    "bearer",
     "v2",
     "v3",
     "v3https",

@@ -164,6 +164,31 @@ class SageMakerRuntime:
         sender = self._core.sender
         return PoolSnapshot(*(sender.pool.snapshot() if sender is not None else (0, 0, 0, 0)))
 
+    def generate_presigned_url(
+        self,
+        ClientMethod: str,  # noqa: N803 - boto3's names
+        Params: "Mapping[str, Any] | None" = None,  # noqa: N803
+        ExpiresIn: "Any" = 3600,  # noqa: N803
+        HttpMethod: "str | None" = None,  # noqa: N803
+    ) -> str:
+        """Return a URL that whoever has it can call until it expires, without keys of their own.
+
+        `ClientMethod` is the name of an operation's method, `Params` its keyword arguments.
+        `ExpiresIn` is in seconds; the service takes at most 604,800 (seven days). `HttpMethod` is
+        `POST` unless it is given. A `Body` has to be a JSON object, whose members become query
+        parameters; the request itself is then sent with an empty body. Every other parameter is a
+        signed header that has to be sent with the URL.
+
+        Raises `UnknownClientMethodError`, `ParamValidationError`, `NoCredentialsError`,
+        `UnsupportedSignatureVersionError`, and `ValueError` or `TypeError` that name `Body`.
+        """
+        from sagewire.client.presign import Unsigned
+
+        url = Unsigned(self._settings, ClientMethod, Params, ExpiresIn, HttpMethod)
+        if url.version is None:
+            return url.bare()
+        return url.signed(self._settings.source.current(), int(self._ambient.now()))
+
     def can_paginate(self, operation_name: str) -> bool:
         """Return `False`: no operation of this service has pages. `KeyError` for other names."""
         self.meta.method_to_api_mapping[operation_name]

@@ -76,7 +76,7 @@ class Signer:
         self._twin = _twin.Signer(
             credentials.access_key_id,
             credentials.secret_access_key,
-            credentials.token,
+            credentials.token or None,
             region,
             service,
             bool(normalize_path),
@@ -159,7 +159,9 @@ class Signer:
                 allowed="1 to 604800 (seven days)",
             )
         try:
-            return self._twin.presign(method, url, pairs, payload, expires_in, second)
+            return self._twin.presign(
+                method, url, pairs, payload, str(expires_in), second, strict=True
+            )
         except WRONG_TEXT as error:
             unexplained = error
         require_texts(method, url, pairs)

@@ -107,7 +107,7 @@ proptest! {
     fn accepts_what_presign_made(target in targets(), pairs in headers(), token in tokens()) {
         let url = format!("{ORIGIN}{target}");
         let presigned = signer(token)
-            .presign("POST", &url, &borrowed(&pairs), Payload::Body(b"body"), 60, AT)
+            .presign("POST", &url, &borrowed(&pairs), Payload::Body(b"body"), "60", AT, true)
             .expect("a request that can be sent");
         let target = presigned.strip_prefix(ORIGIN).expect("the same origin");
         let identity = verify(b"POST", target.as_bytes(), &pairs, b"body", token);

@@ -117,12 +117,13 @@ impl Signer {
         url: &str,
         headers: &Bound<'_, PyList>,
         body: &Bound<'_, PyAny>,
-        expires_in: i64,
+        expires_in: &str,
         at: i64,
+        strict: bool,
     ) -> PyResult<String> {
         let (texts, hash) = (Texts::from_list(headers)?, Hash::of(py, body));
         self.0
-            .presign(method, url, &texts.headers()?, hash.payload(body)?, expires_in, at)
+            .presign(method, url, &texts.headers()?, hash.payload(body)?, expires_in, at, strict)
             .map_err(|error| refused(py, &error))
     }
 
@@ -135,12 +136,21 @@ impl Signer {
         url: &str,
         headers: &Bound<'_, PyList>,
         body: &Bound<'_, PyAny>,
-        expires_in: i64,
+        expires_in: &str,
         at: i64,
+        strict: bool,
     ) -> PyResult<(String, String)> {
         let (texts, hash) = (Texts::from_list(headers)?, Hash::of(py, body));
         self.0
-            .presign_stages(method, url, &texts.headers()?, hash.payload(body)?, expires_in, at)
+            .presign_stages(
+                method,
+                url,
+                &texts.headers()?,
+                hash.payload(body)?,
+                expires_in,
+                at,
+                strict,
+            )
             .map_err(|error| refused(py, &error))
     }
 

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-m
 """
 
 from sagewire._pure.sigv4.canonical import percent_encode, signed_headers, without_unsigned
-from sagewire._pure.sigv4.error import invalid_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,15 +24,8 @@ class Presigned:
         self.text = text
 
 
-def check_expiry(expires_in: int) -> None:
-    """Raise unless `expires_in` is from one second to seven days."""
-    if not 1 <= expires_in <= MAX_EXPIRES_IN:
-        problem = f"{expires_in} seconds is out of range"
-        raise invalid_argument("expires_in", problem, "1 to 604800 (seven days)")
-
-
 def unsigned_url(
-    request: "Request", stamp: str, credential: str, expires_in: int, token: "str | None"
+    request: "Request", stamp: str, credential: str, expires_in: str, token: "str | None"
 ) -> str:
     """Return the URL with all parameters but the signature."""
     names = b";".join(name for name, _ in signed_headers(without_unsigned(request.with_host())))
@@ -41,9 +33,10 @@ def unsigned_url(
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
         ("X-Amz-Credential", credential),
         ("X-Amz-Date", stamp),
-        ("X-Amz-Expires", str(expires_in)),
+        ("X-Amz-Expires", expires_in),
         ("X-Amz-SignedHeaders", names.decode()),
     ]
+    # A header of an empty token is left out; in a query boto3 says that it is empty.
     if token is not None:
         parameters.append(("X-Amz-Security-Token", token))
     encoded = "&".join(

@@ -14,7 +14,7 @@ from sagewire._pure.sigv4.canonical import (
 from sagewire._pure.sigv4.error import invalid_argument
 from sagewire._pure.sigv4.event import EventSigner
 from sagewire._pure.sigv4.key import TERMINATOR, KeyOfTheDay, sha256_hex
-from sagewire._pure.sigv4.presign import Presigned, check_expiry, unsigned_url
+from sagewire._pure.sigv4.presign import Presigned, unsigned_url
 from sagewire._pure.sigv4.url import Url
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -28,24 +28,31 @@ _TOKEN = frozenset(  # RFC 9110, section 5.6.2
 
 
 class Request:
-    """A request as the signer is given it, checked."""
+    """A request as the signer is given it, checked; without `strict`, only its URL is."""
 
     __slots__ = ("headers", "method", "payload_hash", "url")
 
     def __init__(
-        self, method: str, url: str, headers: "list[tuple[str, str]]", body: "bytes | str"
+        self,
+        method: str,
+        url: str,
+        headers: "list[tuple[str, str]]",
+        body: "bytes | str",
+        *,
+        strict: bool = True,
     ) -> None:
         method_bytes = method.encode()
         url.encode()
         self.headers = [(name.encode(), value.encode()) for name, value in headers]
         self.payload_hash = sha256_hex(body).encode() if isinstance(body, bytes) else body.encode()
-        if not method_bytes or not _TOKEN.issuperset(method_bytes):
+        if strict and (not method_bytes or not _TOKEN.issuperset(method_bytes)):
             problem = "it is not an HTTP method"
             raise invalid_argument("method", problem, "a token such as POST")
         self.method = method_bytes.upper()
         self.url = Url(url)
-        for number, (name, value) in enumerate(self.headers):
-            _check_header(number, name, value)
+        if strict:
+            for number, (name, value) in enumerate(self.headers):
+                _check_header(number, name, value)
 
     def header(self, name: bytes) -> "bytes | None":
         """Return the first value of a header, or `None`."""
@@ -109,7 +116,7 @@ class Signer:
     ) -> None:
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
-        self._token = token or None
+        self._token = token
         self._region = region
         self._service = service
         self._normalize_path = normalize_path
@@ -163,11 +170,17 @@ class Signer:
         url: str,
         headers: "list[tuple[str, str]]",
         body: "bytes | str",
-        expires_in: int,
+        expires_in: str,
         at: int,
+        strict: bool,
     ) -> str:
-        """Return the URL with the signature in its query."""
-        presigned = self._presigned(method, url, headers, body, expires_in, at)
+        """Return the URL with the signature in its query.
+
+        `expires_in` is any text: which one a service takes is the caller's to know. Without
+        `strict`, so are the method and the headers: nothing is sent here, and boto3 presigns what
+        no client could send.
+        """
+        presigned = self._presigned(method, url, headers, body, expires_in, at, strict)
         return f"{presigned.url}&X-Amz-Signature={self.signature(presigned.stamp, presigned.text)}"
 
     def presign_stages(
@@ -176,11 +189,12 @@ class Signer:
         url: str,
         headers: "list[tuple[str, str]]",
         body: "bytes | str",
-        expires_in: int,
+        expires_in: str,
         at: int,
+        strict: bool,
     ) -> tuple[str, str]:
         """Return the canonical request and the string to sign of `presign`."""
-        presigned = self._presigned(method, url, headers, body, expires_in, at)
+        presigned = self._presigned(method, url, headers, body, expires_in, at, strict)
         scope = self.scope(presigned.stamp)
         text = string_to_sign(presigned.stamp, scope, presigned.text)
         return presigned.text.decode(), text
@@ -227,7 +241,7 @@ class Signer:
         request = Request(method, url, headers, body)
         stamp = timestamp.from_epoch(at)
         added = [("X-Amz-Date", stamp)]
-        if self._token is not None:
+        if self._token:
             added.append(("X-Amz-Security-Token", self._token))
         given_hash = request.header(b"x-amz-content-sha256")
         payload_hash = request.payload_hash if given_hash is None else given_hash
@@ -243,15 +257,17 @@ class Signer:
         url: str,
         headers: "list[tuple[str, str]]",
         body: "bytes | str",
-        expires_in: int,
+        expires_in: str,
         at: int,
+        strict: bool,
     ) -> Presigned:
-        given = Request(method, url, headers, body)
+        for argument in (method, url, expires_in):
+            argument.encode()
+        given = Request(method, url, headers, body, strict=strict)
         stamp = timestamp.from_epoch(at)
-        check_expiry(expires_in)
         credential = f"{self._access_key_id}/{self.scope(stamp)}"
         presigned_url = unsigned_url(given, stamp, credential, expires_in, self._token)
-        request = Request(method, presigned_url, headers, body)
+        request = Request(method, presigned_url, headers, body, strict=strict)
         given_hash = request.header(b"x-amz-content-sha256")
         payload_hash = request.payload_hash if given_hash is None else given_hash
         canonical = self.canonical(request, request.with_host(), payload_hash)

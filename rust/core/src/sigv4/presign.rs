@@ -7,25 +7,29 @@ use super::key::{push_hex, sha256};
 use super::sign::{Payload, Request, Signer, push_scope, text};
 use super::timestamp::Timestamp;
 use super::url::Url;
-use super::{ALGORITHM, InvalidArgument, MAX_EXPIRES_IN};
+use super::{ALGORITHM, InvalidArgument};
 
 impl Signer {
     /// The URL with a signature in its query, valid for `expires_in` seconds from `at`.
     ///
-    /// Every header given is signed and has to be sent with the request.
+    /// Every header given is signed and has to be sent with the request. `expires_in` is any text:
+    /// which one a service takes is the caller's to know. Without `strict`, so are the method and
+    /// the headers: nothing is sent here, and boto3 presigns what no client could send.
+    #[allow(clippy::too_many_arguments, reason = "the parts of a request, and what is signed")]
     pub fn presign(
         &self,
         method: &str,
         url: &str,
         headers: &[Header<'_>],
         payload: Payload<'_>,
-        expires_in: i64,
+        expires_in: &str,
         at: i64,
+        strict: bool,
     ) -> Result<String, InvalidArgument> {
-        let request = Request::check(method, url, headers)?;
+        let request = Request::presigned(method, url, headers, strict)?;
         let timestamp = Timestamp::from_epoch(at)?;
-        let mut url = self.unsigned_url(&request, expires_in, timestamp)?;
-        let canonical = self.presigned_request(method, &url, headers, payload)?;
+        let mut url = self.unsigned_url(&request, expires_in, timestamp);
+        let canonical = self.presigned_request(&request, &url, payload)?;
         let signature = self.signature(timestamp, canonical.as_bytes());
         url.push_str("&X-Amz-Signature=");
         let mut hex = Vec::with_capacity(64);
@@ -35,19 +39,21 @@ impl Signer {
     }
 
     /// The canonical request that `presign` would hash, and the string that it would sign.
+    #[allow(clippy::too_many_arguments, reason = "as presign's")]
     pub fn presign_stages(
         &self,
         method: &str,
         url: &str,
         headers: &[Header<'_>],
         payload: Payload<'_>,
-        expires_in: i64,
+        expires_in: &str,
         at: i64,
+        strict: bool,
     ) -> Result<(String, String), InvalidArgument> {
-        let request = Request::check(method, url, headers)?;
+        let request = Request::presigned(method, url, headers, strict)?;
         let timestamp = Timestamp::from_epoch(at)?;
-        let url = self.unsigned_url(&request, expires_in, timestamp)?;
-        let canonical = self.presigned_request(method, &url, headers, payload)?;
+        let url = self.unsigned_url(&request, expires_in, timestamp);
+        let canonical = self.presigned_request(&request, &url, payload)?;
         let mut string_to_sign = Vec::with_capacity(192);
         self.push_string_to_sign(&mut string_to_sign, timestamp, canonical.as_bytes());
         Ok((canonical, text(string_to_sign)))
@@ -55,12 +61,11 @@ impl Signer {
 
     fn presigned_request(
         &self,
-        method: &str,
+        given: &Request<'_>,
         url: &str,
-        headers: &[Header<'_>],
         payload: Payload<'_>,
     ) -> Result<String, InvalidArgument> {
-        let request = Request::check(method, url, headers)?;
+        let request = Request { url: Url::parse(url)?, ..*given };
         let mut canonical = Vec::with_capacity(1024);
         let mut hash = Vec::with_capacity(64);
         match (request.header("x-amz-content-sha256"), payload) {
@@ -76,13 +81,9 @@ impl Signer {
     fn unsigned_url(
         &self,
         request: &Request<'_>,
-        expires_in: i64,
+        expires_in: &str,
         timestamp: Timestamp,
-    ) -> Result<String, InvalidArgument> {
-        if !(1..=MAX_EXPIRES_IN).contains(&expires_in) {
-            let problem = format!("{expires_in} seconds is out of range");
-            return Err(InvalidArgument::new("expires_in", problem, "1 to 604800 (seven days)"));
-        }
+    ) -> String {
         let Url { origin, path, query, .. } = request.url;
         let mut out = Vec::with_capacity(origin.len() + path.len() + 512);
         out.extend_from_slice(origin.as_bytes());
@@ -97,13 +98,13 @@ impl Signer {
         push_scope(&mut credential, timestamp, &self.options.region, &self.options.service);
         let mut names = Vec::with_capacity(64);
         with_host(request, |signed| signed.push_names(&mut names));
-        let expires = expires_in.to_string();
-        let token = self.credentials.session_token();
+        // A header of an empty token is left out; in a query boto3 says that it is empty.
+        let token = self.credentials.token.as_deref();
         let parameters = [
             ("X-Amz-Algorithm", Some(ALGORITHM.as_bytes())),
             ("X-Amz-Credential", Some(&*credential)),
             ("X-Amz-Date", Some(timestamp.as_str().as_bytes())),
-            ("X-Amz-Expires", Some(expires.as_bytes())),
+            ("X-Amz-Expires", Some(expires_in.as_bytes())),
             ("X-Amz-SignedHeaders", Some(&*names)),
             ("X-Amz-Security-Token", token.map(str::as_bytes)),
         ];
@@ -117,7 +118,7 @@ impl Signer {
             out.push(b'=');
             push_component(&mut out, value);
         }
-        Ok(text(out))
+        text(out)
     }
 }
 

@@ -68,6 +68,19 @@ impl<'a> Request<'a> {
         Ok(Self { method, url, headers })
     }
 
+    /// As `check`; without `strict`, method and headers are taken as they are.
+    pub(crate) fn presigned(
+        method: &'a str,
+        url: &'a str,
+        headers: &'a [Header<'a>],
+        strict: bool,
+    ) -> Result<Self, InvalidArgument> {
+        if strict {
+            return Self::check(method, url, headers);
+        }
+        Ok(Self { method, url: Url::parse(url)?, headers })
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&'a [u8]> {
         let is = |header: &&Header<'a>| header.0.eq_ignore_ascii_case(name.as_bytes());
         self.headers.iter().find(is).map(|header| header.1)

@@ -1,0 +1,199 @@
+"""Signatures in the query: presigned URLs, and calls of `signature_version="v4-query"`.
+
+boto3 moves a JSON body into the query and signs an empty one; every other member stays a header
+that is signed and has to be sent with the URL.
+"""
+
+from sagewire.client.call import UNRESERVED, members_of, percent_encoded
+from sagewire.exceptions import (
+    HTTPClientError,
+    UnknownClientMethodError,
+    UnsupportedSignatureVersionError,
+)
+from sagewire.model import report
+from sagewire.model.runtime import OPERATIONS, SIGNING_NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sagewire._impl import sigv4
+    from sagewire.client.settings import Settings
+    from sagewire.model.shapes import Operation
+    from sagewire.sigv4 import Credentials
+
+DEFAULT_EXPIRES_IN = 3600
+# What botocore takes for a header that it has set itself, and drops.
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+_ALLOWED = (
+    "a presigned URL carries the body in its query, so that it must be empty or a JSON object"
+)
+
+
+def operation_of(client_method: "Any") -> "Operation":
+    """Return the operation of a client's method; `UnknownClientMethodError` if there is none."""
+    for operation in OPERATIONS:
+        if operation.method == client_method:
+            return operation
+    raise UnknownClientMethodError(method_name=client_method)
+
+
+class Unsigned:
+    """A URL that lacks its signature: everything that can be said before there are credentials.
+
+    Raises `UnknownClientMethodError`, `ParamValidationError`, and `ValueError` or `TypeError` that
+    name `Body` for a body that cannot stand in a query.
+    """
+
+    __slots__ = ("_body", "_expires_in", "_method", "_region", "_url", "members", "version")
+
+    def __init__(
+        self,
+        settings: "Settings",
+        client_method: "Any",
+        parameters: "Any",
+        expires_in: "Any",
+        http_method: "str | None",
+    ) -> None:
+        operation = operation_of(client_method)
+        parameters = {} if parameters is None else parameters
+        if not hasattr(parameters, "items"):
+            raise TypeError(f"Params must be a mapping, not {type(parameters).__name__}")
+        if not isinstance(http_method, (str, type(None))):
+            raise TypeError(f"HttpMethod must be str, not {type(http_method).__name__}")
+        if settings.refusal is not None:
+            raise settings.refusal
+        if settings.config.parameter_validation:
+            report.check(operation, parameters)
+        self._method = "POST" if http_method is None else http_method.upper()
+        self._expires_in = DEFAULT_EXPIRES_IN if expires_in is None else expires_in
+        self._region = settings.region
+        self.members = members_of(operation, parameters)
+        self.version = _query_version(settings) if settings.signed else None
+        self._body = parameters.get("Body")
+        self._url = _Url(settings, operation, parameters["EndpointName"])
+
+    def signed(self, credentials: "Credentials", at: int) -> str:
+        """Return the URL, signed; `at` is in seconds since 1970."""
+        version = self.version
+        assert version is not None  # noqa: S101 - else the caller takes `bare`
+        signer = query_signer(credentials, self._region, version)
+        url = self._url.with_query(operation_query(self._url.query, self._body))
+        url = sign(signer, version, self._method, url, self.members, self._expires_in, at)
+        before, mark, signature = url.rpartition("&X-Amz-Signature=")
+        return f"{before}{self._url.fragment}{mark}{signature}"
+
+    def bare(self) -> str:
+        """Return the URL of an unsigned client."""
+        return self._url.with_query(self._url.query) + self._url.fragment
+
+
+class _Url:
+    """The parts of an endpoint's URL that only a presigned URL shows as they were given."""
+
+    __slots__ = ("fragment", "origin", "path", "query")
+
+    def __init__(self, settings: "Settings", operation: "Operation", name: "Any") -> None:
+        url, hash_mark, fragment = settings.endpoint_url.partition("#")
+        scheme, _, rest = url.partition("://")
+        rest, _, self.query = rest.partition("?")
+        authority = rest.partition("/")[0]
+        assert settings.origin is not None  # noqa: S101 - else there is a refusal
+        self.origin = f"{scheme.lower()}://{authority}"
+        self.path = f"{settings.origin.path}/endpoints/{_encoded(name)}/{operation.path}"
+        self.fragment = hash_mark + fragment if fragment else ""
+
+    def with_query(self, query: str) -> str:
+        """Return the URL with this query in place of its own, and without its fragment."""
+        return f"{self.origin}{self.path}?{query}" if query else self.origin + self.path
+
+
+def _query_version(settings: "Settings") -> str:
+    version = str(settings.config.signature_version)
+    version = version if version.endswith("-query") else f"{version}-query"
+    if version not in ("v4-query", "s3v4-query"):
+        raise UnsupportedSignatureVersionError(signature_version=version)
+    return version
+
+
+def operation_query(query: str, body: "Any") -> str:
+    """Return the query before the signature's parameters: the URL's own, then the body's members.
+
+    Of a name that the URL repeats the first value counts; the body's members win over the URL's.
+    """
+    from urllib.parse import parse_qs
+
+    members: dict[Any, Any] = {
+        name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()
+    }
+    body = body.encode("utf-8") if isinstance(body, str) else body
+    if body:
+        try:
+            members.update(_json(body) if isinstance(body, bytes) else body)
+        except (TypeError, ValueError) as error:
+            raise _named(error) from None
+    return "&".join(
+        f"{_encoded(name)}={_encoded(one)}"
+        for name, value in members.items()
+        for one in (value if isinstance(value, list) else [value])
+    )
+
+
+def _json(body: bytes) -> "Any":
+    import json
+
+    return json.loads(body.decode("utf-8"))
+
+
+def _named(error: "TypeError | ValueError") -> "TypeError | ValueError":
+    """Return the same kind of error with words that name the argument."""
+    import json
+
+    if isinstance(error, json.JSONDecodeError):
+        return json.JSONDecodeError(f"Body: {_ALLOWED}: {error.msg}", error.doc, error.pos)
+    if isinstance(error, UnicodeDecodeError):
+        reason = f"{error.reason} (Body: {_ALLOWED})"
+        return UnicodeDecodeError(error.encoding, error.object, error.start, error.end, reason)
+    return type(error)(f"Body: {_ALLOWED}: {error}")
+
+
+def _encoded(value: "Any") -> str:
+    data = value if isinstance(value, bytes) else str(value).encode("utf-8")
+    return percent_encoded(data, UNRESERVED)
+
+
+def query_signer(credentials: "Credentials", region: str, version: str) -> "sigv4.Signer":
+    """Return the signer of a version for queries. Like boto3 it takes credentials as they are."""
+    from sagewire import _impl
+
+    cleaned = version == "v4-query"
+    return _impl.sigv4.Signer(
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        credentials.token,
+        region,
+        SIGNING_NAME,
+        cleaned,  # normalize_path
+        cleaned,  # double_encode
+        False,  # content_sha256_header
+    )
+
+
+def sign(
+    signer: "sigv4.Signer",
+    version: str,
+    method: str,
+    url: str,
+    members: "list[tuple[str, str]]",
+    expires_in: "Any",
+    at: int,
+) -> str:
+    """Return `url` with a signature in its query over an empty body and the members' headers."""
+    headers = [(name, value) for name, value in members if (name, value) != ("Content-Type", _FORM)]
+    payload: bytes | str = b"" if version == "v4-query" else "UNSIGNED-PAYLOAD"
+    try:
+        return signer.presign(method, url, headers, payload, str(expires_in), at, False)
+    except UnicodeEncodeError:
+        pass
+    # Out here, since an error made in there would carry the other one, and that one the text.
+    raise HTTPClientError(error="Invalid header value: it has half a surrogate pair")
