@@ -8,6 +8,7 @@ EXTENSION := $(VENV)/.extension
 RUST_SOURCES := $(shell find rust -name '*.rs') \
 	$(wildcard rust/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 PYTEST := $(BIN)/python -m pytest
+SECONDS_EACH ?= 60
 # Warnings of the compiler and of rustdoc are errors; the flags also keep one build for all targets.
 CARGO_TESTED := -p sagewire-core -p sagewire-net
 
@@ -15,7 +16,7 @@ export CARGO_TERM_COLOR ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-native test-pure check bench wheel fmt clean
+.PHONY: help demo test test-rust test-native test-pure check bench wheel fuzz fmt clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,12 @@ wheel: $(VENV)/.build  ## Build the abi3 wheel into dist/ and try it in a fresh 
 	rm -rf dist
 	$(BIN)/maturin build --release --out dist
 	$(BIN)/python tools/try_wheel.py dist
+
+fuzz:  ## Fuzz every parser for a while (needs a nightly Rust and cargo-fuzz; SECONDS_EACH=60)
+	@cargo +nightly fuzz --version > /dev/null || { echo "install a nightly toolchain, then: cargo install cargo-fuzz"; exit 1; }
+	for target in $$(cargo +nightly fuzz list --fuzz-dir rust/fuzz); do \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz $$target -- -max_total_time=$(SECONDS_EACH) -max_len=4096 || exit 1; \
+	done
 
 fmt: $(VENV)/.check  ## Format the sources
 	cargo fmt
