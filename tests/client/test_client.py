@@ -1,5 +1,6 @@
 """The client object: what it shows, how it pickles, shares, forks, retries and warns."""
 
+import copy
 import datetime as dt
 import io
 import logging
@@ -8,6 +9,7 @@ import pickle
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -56,14 +58,18 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
         "get_paginator",
         "get_waiter",
         "invoke_endpoint",
+        "invoke_endpoint_async",
         "meta",
         "pool",
         "waiter_names",
         "with_options",
     ]
-    assert client.meta.method_to_api_mapping == {"invoke_endpoint": "InvokeEndpoint"}
+    assert client.meta.method_to_api_mapping == {
+        "invoke_endpoint": "InvokeEndpoint",
+        "invoke_endpoint_async": "InvokeEndpointAsync",
+    }
     assert client.meta.service_model.service_id == "SageMaker Runtime"
-    assert client.meta.service_model.operation_names == ["InvokeEndpoint"]
+    assert client.meta.service_model.operation_names == ["InvokeEndpoint", "InvokeEndpointAsync"]
     assert client.can_paginate("invoke_endpoint") is False
     assert client.waiter_names == []
     with pytest.raises(OperationNotPageableError, match="Operation cannot be paginated: invoke_e"):
@@ -101,6 +107,27 @@ def test_a_client_pickles(server: CaptureServer) -> None:
     with pickle.loads(pickle.dumps(client)) as again:
         assert call(again) == b"{}"
         assert again.meta.config.read_timeout == 7
+    client.close()
+
+
+def test_a_client_is_copied_with_a_pool_of_its_own(server: CaptureServer) -> None:
+    client = made(server, config=sagewire.Config(read_timeout=7)).with_options(max_attempts=1)
+    for again in (copy.copy(client), copy.deepcopy(client)):
+        assert call(again) == b"{}"
+        assert again.meta.config.read_timeout == 7
+        assert again._options.max_attempts == 1
+        assert (client.pool.open, again.pool.open) == (0, 1)
+        again.close()
+
+
+def test_a_method_can_be_patched(server: CaptureServer) -> None:
+    """As with boto3's client, whose attributes can be set."""
+    client = made(server)
+    with mock.patch.object(client, "invoke_endpoint", return_value={"Body": io.BytesIO(b"no")}):
+        assert call(client) == b"no"
+    assert call(client) == b"{}"
+    with pytest.raises(AttributeError, match=r"^'SageMakerRuntime' object has no attribute 'nope'"):
+        _ = client.nope
     client.close()
 
 

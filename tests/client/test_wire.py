@@ -14,7 +14,8 @@ from tests.client.differences import ANY, WIRE, changed
 from tests.support import vectors
 from tests.support.capture import Captured, CaptureServer
 
-CASES = [case for case in vectors.load("wire.jsonl") if case["op"] == "invoke_endpoint"]
+OPERATIONS = ("invoke_endpoint", "invoke_endpoint_async")
+CASES = [case for case in vectors.load("wire.jsonl") if case["op"] in OPERATIONS]
 
 
 def parameters() -> list[Any]:
@@ -66,14 +67,15 @@ def test_a_recorded_call_goes_out_as_boto3_sent_it(
                 kwargs = {
                     name: recorded.body(value, stack) for name, value in case["kwargs"].items()
                 }
-                result = client.invoke_endpoint(*case.get("positional", ()), **kwargs)
+                result = getattr(client, case["op"])(*case.get("positional", ()), **kwargs)
                 results.append(result)
                 if case.get("drain"):
                     result["Body"].read()
         except Exception as raised:
             error = raised
         for result in results:
-            result["Body"].close()
+            if "Body" in result:
+                result["Body"].close()
     if expected.get("error"):
         assert error is not None, results
         recorded.same_error(expected["error"], error)

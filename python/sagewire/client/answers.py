@@ -2,7 +2,13 @@
 
 from sagewire import exceptions
 from sagewire.client.results import Result
-from sagewire.exceptions import ClientError, HTTPClientError
+from sagewire.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    HTTPClientError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from sagewire.model.runtime import ERROR_MEMBERS
 from sagewire.streams.body import StreamingBody
 
@@ -61,10 +67,47 @@ def _streaming_body(
     made["Body"] = StreamingBody(response, headers.get("content-length"))
 
 
+def _inference_id(
+    made: Result, _response: "Any", _headers: "Mapping[str, str]", data: bytes
+) -> None:
+    # The input is accepted, whatever the body is: an odd one costs its id, not the locations.
+    value = _json_object(data).get("InferenceId")
+    if value is not None:
+        made["InferenceId"] = value
+
+
 # What becomes of a body, by the type of its member: each writes its key into the result.
 _BODIES: "dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]" = {
     "blob": _streaming_body,
+    "json": _inference_id,
 }
+
+
+def whole_body(response: "Any", url: str) -> bytes:
+    """Read the body of an answer that the call itself reads; raise what `broken_off` makes of it.
+
+    As in boto3 a body that is shorter than its `Content-Length` counts as it is.
+    """
+    pieces = []
+    try:
+        while piece := response.read(_PIECE_BYTES):
+            pieces.append(piece)
+    except HTTPClientError as error:
+        response.close()
+        raise broken_off(error, url) from None
+    return b"".join(pieces)
+
+
+def broken_off(error: HTTPClientError, url: str) -> HTTPClientError:
+    """Return the error of a call whose answer broke off in a body that the call itself reads.
+
+    The call has no answer then: the words are those of a connection that gave none.
+    """
+    if isinstance(error, ReadTimeoutError):
+        return ReadTimeoutError(endpoint_url=url)
+    if isinstance(error, ResponseStreamingError):
+        return ConnectionClosedError(endpoint_url=url)
+    return error
 
 
 def error_body(response: "Any") -> bytes:

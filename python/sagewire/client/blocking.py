@@ -3,7 +3,7 @@
 What is to be done stands in `client/attempts.py`; here is what takes time.
 """
 
-from sagewire.client.answers import error_body, result
+from sagewire.client.answers import error_body, result, whole_body
 from sagewire.client.attempts import Call
 from sagewire.client.outgoing import faulty_header
 from sagewire.exceptions import (
@@ -54,7 +54,7 @@ class Sender:
             try:
                 response = self._exchange(call)
                 if not operation.streams and response.status < 300:
-                    data = response.read()
+                    data = whole_body(response, request.url)
             except (ConnectionError, HTTPClientError) as error:
                 pause = call.failed(error)
             except Exception as error:

@@ -116,6 +116,8 @@ def prepare(
         return _prepare_carefully(operation, targets, parameters, validate, signed)
     if name is None or (body is None and "Body" in operation.required):
         return _prepare_carefully(operation, targets, parameters, validate, signed)
+    if body is None:
+        body = b""
     target, url = targets.of(name)
     if type(body) is bytes:
         return Request(target, url, members, body, len(body))

@@ -48,3 +48,15 @@ class InvokeEndpointResult(_InvokeEndpointOptional):
 
     ResponseMetadata: ResponseMetadata
     Body: StreamingBody
+
+
+class _InvokeEndpointAsyncOptional(TypedDict, total=False):
+    OutputLocation: str
+    FailureLocation: str
+    InferenceId: Any
+
+
+class InvokeEndpointAsyncResult(_InvokeEndpointAsyncOptional):
+    """What `invoke_endpoint_async` returns; `InferenceId` is the JSON value that was sent."""
+
+    ResponseMetadata: ResponseMetadata
