@@ -1,14 +1,10 @@
 """Fixtures: clients of local endpoints, and containers to put behind them."""
 
-import pathlib
-import subprocess
-import sys
-
 import boto3
 import pytest
 from botocore.config import Config
 
-CONTAINER = pathlib.Path(__file__).parent / "model_container.py"
+from tests.support.containers import started
 
 
 @pytest.fixture
@@ -39,9 +35,5 @@ def boto():
 @pytest.fixture
 def container():
     """Start a model's container in a process of its own; it has `.url` and `.kill()`."""
-    with subprocess.Popen(
-        [sys.executable, str(CONTAINER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        process.url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    with started() as process:
         yield process
-        process.kill()

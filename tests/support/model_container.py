@@ -3,6 +3,7 @@
 What it does is said by the request's body, so that one container serves every test.
 """
 
+import contextlib
 import http.server
 import json
 import os
@@ -16,6 +17,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Head and body leave in two writes; the second must not wait for an acknowledgement.
     disable_nagle_algorithm = True
     connections = 0
+    well = True
+    # How a stream that its caller left was noticed: the exception's name, or nothing yet.
+    left = ""
 
     def setup(self):
         super().setup()
@@ -26,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         what, _, rest = body.decode("latin-1").partition(" ")
         getattr(self, f"do_{what}", self.do_describe)(rest, body)
+
+    def do_GET(self):
+        self.answer(200 if self.path == "/ping" and type(self).well else 503, b"")
 
     def answer(self, status, body, headers=()):
         self.send_response(status)
@@ -64,6 +71,47 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
+    def do_drip(self, rest, body):
+        """Answer piece by piece: `drip SECONDS COUNT`, forever if COUNT is 0."""
+        seconds, _, count = rest.partition(" ")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        number = 0
+        try:
+            while number < int(count) or count == "0":
+                self.wfile.write(b"5\r\n%05d\r\n" % number)
+                number += 1
+                time.sleep(float(seconds))
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError as error:
+            type(self).left = type(error).__name__
+            raise
+
+    def do_half(self, rest, body):
+        """Begin a chunked answer and break it off."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"4\r\nhalf\r\n")
+        self.wfile.flush()
+        time.sleep(0.1)
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def do_left(self, rest, body):
+        self.answer(200, type(self).left.encode())
+
+    def do_pinged(self, rest, body):
+        """Answer pings from now on: `pinged well` or `pinged ill`."""
+        type(self).well = rest == "well"
+        self.answer(200, b"")
+
+    def do_header(self, rest, body):
+        name, _, value = rest.partition(" ")
+        self.answer(200, b"", [(name, value)])
+
     def do_sleep(self, rest, body):
         time.sleep(float(rest))
         self.answer(200, b"late")
@@ -95,6 +143,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         # Says keep-alive, then closes: the next caller finds a stale connection.
         self.answer(200, b"closing")
         self.close_connection = True
+
+    def handle(self):
+        # What a caller does to its connection is no reason for a traceback.
+        with contextlib.suppress(OSError):
+            super().handle()
 
     def log_message(self, *args):
         pass

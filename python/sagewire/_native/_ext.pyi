@@ -7,6 +7,8 @@ __all__ = [
     "Call",
     "Connection",
     "EventSigner",
+    "FrontDoor",
+    "Lookup",
     "Pool",
     "Response",
     "Server",
@@ -126,9 +128,41 @@ class Server:
     def stop(self, grace: float) -> None: ...
 
 @final
+class FrontDoor:
+    def __new__(
+        cls,
+        endpoints: dict[str, list[tuple[str, float, list[tuple[str, int, str]] | None]]],
+        host: str,
+        port: int,
+        region: str,
+        credentials: list[tuple[str, str, str | None, int | None, list[str]]] | None,
+        lookup: bool,
+        model_timeout: float,
+        stream_timeout: float,
+        session_seconds: float,
+        max_body_bytes: int,
+    ) -> FrontDoor: ...
+    @property
+    def port(self) -> int: ...
+    def take(self, patience: float) -> Call | None: ...
+    def take_lookup(self) -> Lookup | None: ...
+    def script(
+        self, endpoint_name: str, faults: list[tuple[float, int, str, str, bool]]
+    ) -> None: ...
+    def stop(self, grace: float) -> None: ...
+
+@final
+class Lookup:
+    @property
+    def access_key_id(self) -> str: ...
+    def answer(self, found: tuple[str, str | None, int | None, list[str]] | None) -> None: ...
+
+@final
 class Call:
     @property
     def endpoint_name(self) -> str: ...
+    @property
+    def variant_name(self) -> str: ...
     @property
     def operation(self) -> str: ...
     @property
@@ -141,7 +175,7 @@ class Call:
     def begin(self, status: int, headers: list[tuple[str, str]]) -> None: ...
     def send(self, part: bytes) -> bool: ...
     def finish(self) -> None: ...
-    def abort(self) -> None: ...
+    def abort(self, message: str) -> None: ...
 
 # transport: rust/py/src/transport.rs
 

@@ -100,7 +100,7 @@ class Workers:
                 call.finish()
         except BaseException as error:  # noqa: BLE001 - as above
             _log(call, error)
-            call.abort()
+            call.abort(_said(error))
         finally:
             _close(call, rest)
 

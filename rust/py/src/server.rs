@@ -14,7 +14,10 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList, PyString};
 use sagewire_core::headers::Operation;
 use sagewire_core::sigv4::Credentials;
-use sagewire_net::server::{self, ContainerAddress, Parts, Settings, Whole};
+use sagewire_net::server::{
+    self, Changeable, ContainerAddress, Endpoint, Fault, Known, Limits, Parts, Settings, Target,
+    Variant, Whole,
+};
 
 /// Up to here a copy is cheaper than keeping the Python object alive on another thread.
 const COPY_UP_TO_BYTES: usize = 65_536;
@@ -22,7 +25,183 @@ const COPY_UP_TO_BYTES: usize = 65_536;
 /// Adds this capability's classes to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyServer>()?;
+    module.add_class::<PyFrontDoor>()?;
+    module.add_class::<PyLookup>()?;
     module.add_class::<PyCall>()
+}
+
+/// A container: host, port, path of invocations.
+type Container = (String, u16, String);
+/// A variant: name, weight, containers or None for a Python handler.
+type VariantTuple = (String, f64, Option<Vec<Container>>);
+/// Credentials: access key id, secret, token, expiry, patterns of endpoint names.
+type KnownTuple = (String, String, Option<String>, Option<i64>, Vec<String>);
+/// The same without the access key id, which was asked for.
+type Found = (String, Option<String>, Option<i64>, Vec<String>);
+/// A fault: delay in seconds, status or 0, code, message, whether the connection is dropped.
+type FaultTuple = (f64, u16, String, String, bool);
+
+/// A server that runs from its construction until `stop`.
+#[pyclass(name = "FrontDoor", frozen)]
+struct PyFrontDoor {
+    server: server::Server,
+}
+
+#[pymethods]
+impl PyFrontDoor {
+    #[new]
+    #[allow(clippy::too_many_arguments, reason = "the twin's signature")]
+    fn new(
+        py: Python<'_>,
+        endpoints: HashMap<String, Vec<VariantTuple>>,
+        host: &str,
+        port: u16,
+        region: String,
+        credentials: Option<Vec<KnownTuple>>,
+        lookup: bool,
+        model_timeout: f64,
+        stream_timeout: f64,
+        session_seconds: f64,
+        max_body_bytes: usize,
+    ) -> PyResult<Self> {
+        let model_timeout = seconds(model_timeout)?;
+        let stream_timeout = seconds(stream_timeout)?;
+        let session_seconds = seconds(session_seconds)?.as_secs();
+        let endpoints = endpoints.into_iter().map(|(name, variants)| {
+            let variants = variants.into_iter().map(variant).collect();
+            let components = Vec::new();
+            let models_folder = None;
+            (name, Endpoint { variants, components, models_folder, model_timeout, stream_timeout })
+        });
+        let known = credentials.map(|known| {
+            let known = known.into_iter();
+            known
+                .map(|(id, secret, token, expires_at, endpoints)| {
+                    known_as(id, (secret, token, expires_at, endpoints))
+                })
+                .collect()
+        });
+        let settings = Settings {
+            changeable: Changeable { endpoints: endpoints.collect(), known },
+            lookup,
+            limits: Limits { max_body_bytes, ..Limits::default() },
+            session_seconds: i64::try_from(session_seconds).unwrap_or(i64::MAX),
+            plain: false,
+            ..settings(host, port, region)?
+        };
+        Ok(Self { server: start(py, settings)? })
+    }
+
+    /// The port that the server listens on.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Wait for a call that has waited `patience` seconds; None once the server has stopped.
+    fn take(&self, py: Python<'_>, patience: f64) -> PyResult<Option<PyCall>> {
+        let patience = seconds(patience)?;
+        Ok(py.detach(|| self.server.take(patience)).map(PyCall::new))
+    }
+
+    /// Wait for a key that somebody wants to know; None once the server has stopped.
+    fn take_lookup(&self, py: Python<'_>) -> Option<PyLookup> {
+        py.detach(|| self.server.take_lookup()).map(|lookup| PyLookup {
+            access_key_id: lookup.access_key_id.clone(),
+            lookup: Mutex::new(Some(lookup)),
+        })
+    }
+
+    /// Say what is to happen to the endpoint's next calls, one fault a call.
+    fn script(&self, endpoint_name: &str, faults: Vec<FaultTuple>) -> PyResult<()> {
+        let faults = faults
+            .into_iter()
+            .map(|(delay, status, code, message, drops)| {
+                let error = (status != 0).then_some((status, code, message));
+                Ok(Fault { delay: seconds(delay)?, error, drops })
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        self.server.script(endpoint_name, faults);
+        Ok(())
+    }
+
+    /// Refuse new connections at once, give calls in flight `grace` seconds, then end all.
+    fn stop(&self, py: Python<'_>, grace: f64) -> PyResult<()> {
+        let grace = seconds(grace)?;
+        py.detach(|| self.server.stop(grace));
+        Ok(())
+    }
+}
+
+/// A key that somebody wants to know.
+#[pyclass(name = "Lookup", frozen)]
+struct PyLookup {
+    access_key_id: String,
+    lookup: Mutex<Option<server::Lookup>>,
+}
+
+#[pymethods]
+impl PyLookup {
+    #[getter]
+    fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// Say what was found: secret, token, expiry, patterns of endpoint names; or None.
+    fn answer(&self, found: Option<Found>) {
+        let lookup = self.lookup.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lookup) = lookup {
+            lookup.answer(found.map(|found| known_as(self.access_key_id.clone(), found)));
+        }
+    }
+}
+
+fn known_as(access_key_id: String, found: Found) -> Known {
+    let (secret_access_key, token, expires_at, endpoints) = found;
+    Known {
+        credentials: Credentials { access_key_id, secret_access_key, token, expires_at },
+        endpoints,
+    }
+}
+
+fn variant((name, weight, containers): VariantTuple) -> Variant {
+    let address = |(host, port, path)| ContainerAddress { host, port, path, hostname: None };
+    let target = containers.map_or(Target::Handler, |containers| {
+        Target::Containers(containers.into_iter().map(address).collect())
+    });
+    Variant { name, weight, target }
+}
+
+/// The settings that every server here has in common.
+fn settings(host: &str, port: u16, region: String) -> PyResult<Settings> {
+    let address: IpAddr =
+        host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
+    Ok(Settings {
+        changeable: Changeable { endpoints: HashMap::new(), known: Some(Vec::new()) },
+        address,
+        port,
+        region,
+        lookup: false,
+        limits: Limits::default(),
+        session_seconds: 0,
+        ping_every: None,
+        threads: 1,
+        plain: false,
+        observer: None,
+        clock: seconds_since_1970,
+        // The standard library seeds its hash maps from the system's randomness.
+        seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
+    })
+}
+
+fn start(py: Python<'_>, settings: Settings) -> PyResult<server::Server> {
+    py.detach(|| server::Server::start(settings)).map_err(|error| {
+        // OSError picks its subclass by the number.
+        match error.raw_os_error() {
+            Some(number) => PyOSError::new_err((number, error.to_string())),
+            None => error.into(),
+        }
+    })
 }
 
 /// A server that runs from its construction until `stop`.
@@ -48,36 +227,27 @@ impl PyServer {
         model_timeout: f64,
         max_body_bytes: usize,
     ) -> PyResult<Self> {
-        let address: IpAddr =
-            host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
         let model_timeout = seconds(model_timeout)?;
-        let endpoints = endpoints
-            .into_iter()
-            .map(|(name, container)| {
-                let container =
-                    container.map(|(host, port, path)| ContainerAddress { host, port, path });
-                (name, container)
-            })
-            .collect();
+        let endpoints = endpoints.into_iter().map(|(name, container)| {
+            let only = ("AllTraffic".to_owned(), 1.0, container.map(|container| vec![container]));
+            let endpoint = Endpoint {
+                variants: vec![variant(only)],
+                components: Vec::new(),
+                models_folder: None,
+                model_timeout,
+                stream_timeout: model_timeout,
+            };
+            (name, endpoint)
+        });
+        let all = vec!["*".to_owned()];
+        let known = known_as(access_key_id, (secret_access_key, token, expires_at, all));
         let settings = Settings {
-            endpoints,
-            address,
-            port,
-            region,
-            credentials: Credentials { access_key_id, secret_access_key, token, expires_at },
-            model_timeout,
-            max_body_bytes,
-            clock: seconds_since_1970,
-            // The standard library seeds its hash maps from the system's randomness.
-            seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
+            changeable: Changeable { endpoints: endpoints.collect(), known: Some(vec![known]) },
+            limits: Limits { max_body_bytes, ..Limits::default() },
+            plain: true,
+            ..settings(host, port, region)?
         };
-        let server = py.detach(|| server::Server::start(settings)).map_err(|error| {
-            // OSError picks its subclass by the number.
-            match error.raw_os_error() {
-                Some(number) => PyOSError::new_err((number, error.to_string())),
-                None => error.into(),
-            }
-        })?;
+        let server = start(py, settings)?;
         Ok(Self { server })
     }
 
@@ -105,6 +275,7 @@ impl PyServer {
 #[pyclass(name = "Call", frozen)]
 struct PyCall {
     endpoint_name: String,
+    variant_name: String,
     operation: Operation,
     headers: HeaderMap,
     body: Bytes,
@@ -122,6 +293,7 @@ impl PyCall {
     fn new(call: server::Call) -> Self {
         Self {
             endpoint_name: call.endpoint_name,
+            variant_name: call.variant_name,
             operation: call.operation,
             headers: call.headers,
             body: call.body,
@@ -148,6 +320,11 @@ impl PyCall {
     #[getter]
     fn endpoint_name(&self) -> &str {
         &self.endpoint_name
+    }
+
+    #[getter]
+    fn variant_name(&self) -> &str {
+        &self.variant_name
     }
 
     #[getter]
@@ -227,8 +404,11 @@ impl PyCall {
         self.step(|_done| AnswerState::Answered);
     }
 
-    /// Say that no more parts can be given: the caller must not take them for the whole.
-    fn abort(&self) {
+    /// Say that no more parts can be given, and why: the caller must not take them for the whole.
+    fn abort(&self, py: Python<'_>, message: String) {
+        if let Some(parts) = self.parts() {
+            py.detach(|| parts.abort(message));
+        }
         self.step(|_dropped| AnswerState::Answered);
     }
 }

@@ -185,7 +185,7 @@ class Server:
         if container is not None:
             answer = exchange.forward(container, endpoint, self._region, headers, body)
         else:
-            call = Call(endpoint, operation, headers, body)
+            call = Call(endpoint, exchange.ONLY_VARIANT, operation, headers, body)
             answer = self._ask_handler(sock, call)
         try:
             headers = exchange.relayed_headers(

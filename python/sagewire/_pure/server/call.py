@@ -42,10 +42,19 @@ class Call:
         "endpoint_name",
         "headers",
         "operation",
+        "variant_name",
     )
 
-    def __init__(self, endpoint_name: str, operation: str, headers: "Pairs", body: bytes) -> None:
+    def __init__(
+        self,
+        endpoint_name: str,
+        variant_name: str,
+        operation: str,
+        headers: "Pairs",
+        body: bytes,
+    ) -> None:
         self.endpoint_name = endpoint_name
+        self.variant_name = variant_name
         self.operation = operation
         self.headers = headers
         self.body = body
@@ -75,8 +84,9 @@ class Call:
         """Say that all parts were given."""
         self._put(True)
 
-    def abort(self) -> None:
-        """Say that no more parts can be given: the caller must not take them for the whole."""
+    def abort(self, message: str) -> None:
+        """Say that no more parts can be given, and why: the caller must not take them for all."""
+        del message  # InvokeEndpoint has no place for it
         self._put(None)
 
     def _put(self, part: "bytes | Literal[True] | None") -> None:

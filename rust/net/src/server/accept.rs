@@ -1,12 +1,12 @@
 //! The listening socket, a task for every connection, and the end. Twin: `_pure/server/accept.py`.
 //!
-//! All of it runs on one thread of its own. What needs a handler outside waits as a `Call` until
+//! All of it runs on threads of its own, one unless the settings say more. What needs a handler outside waits as a `Call` until
 //! somebody takes it, so that handlers run on threads that this module does not own.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, TcpListener as StdListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use tokio::task::JoinSet;
 use super::authenticate::Authenticator;
 use super::call::Call;
 use super::calls::Calls;
-use super::container::Container;
 use super::exchange::respond;
+use super::fleet::{self, Fleet, fleet};
+use super::health;
+use super::lookups::{Lookup, Lookups};
 use super::peer::Peer;
-use super::request_id::RequestIds;
-use super::settings::Settings;
+use super::random::Random;
+use super::script::{Fault, Script};
+use super::sessions::Sessions;
+use super::settings::{Changeable, Settings};
 
-/// The largest head that is accepted.
-const MAX_HEAD_BYTES: usize = 65_536;
-/// How long a connection may take for a head, the time between two requests included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait when a connection cannot be accepted, for want of descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
@@ -37,9 +37,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) authenticator: Authenticator,
-    pub(super) endpoints: HashMap<String, Option<Container>>,
-    pub(super) request_ids: RequestIds,
+    pub(super) fleet: RwLock<Arc<Fleet>>,
+    pub(super) sessions: Sessions,
+    pub(super) script: Script,
+    pub(super) random: Random,
     pub(super) calls: Calls,
+    pub(super) lookups: Lookups,
+    been_well: AtomicBool,
+}
+
+impl Shared {
+    /// Whether any container has ever been healthy: before that, the fleet is still starting.
+    pub(super) fn has_been_well(&self) -> bool {
+        self.been_well.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a container is healthy.
+    pub(super) fn is_well(&self) {
+        self.been_well.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A server that runs from `start` until `stop`.
@@ -56,18 +72,26 @@ impl Server {
         let listener = StdListener::bind((settings.address, settings.port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let endpoints = settings.endpoints.iter().map(|(name, address)| {
-            let container = address.clone().map(|address| {
-                Container::new(address, settings.model_timeout, settings.max_body_bytes)
-            });
-            (name.clone(), container)
-        });
+        let runtime = if settings.threads > 1 {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(settings.threads)
+                .thread_name("sagewire-server")
+                .enable_all()
+                .build()?
+        } else {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?
+        };
+        let pinged = settings.ping_every.is_some();
+        let endpoints = fleet(&settings.changeable.endpoints, pinged, None);
         let shared = Arc::new(Shared {
-            endpoints: endpoints.collect(),
-            authenticator: Authenticator::new(&settings.region, settings.credentials.clone()),
-            request_ids: RequestIds::new(settings.seed),
+            fleet: RwLock::new(Arc::new(endpoints)),
+            authenticator: Authenticator::new(&settings.region, settings.changeable.known.clone()),
+            sessions: Sessions::new(settings.session_seconds),
+            script: Script::default(),
+            random: Random::new(settings.seed),
             calls: Calls::default(),
+            lookups: Lookups::default(),
+            been_well: AtomicBool::new(false),
             settings,
         });
         let (stop, stopping) = watch::channel(None);
@@ -88,6 +112,25 @@ impl Server {
         self.shared.calls.take(patience)
     }
 
+    /// Waits for a key that somebody wants to know; `None` once the server has stopped.
+    pub fn take_lookup(&self) -> Option<Lookup> {
+        self.shared.lookups.take()
+    }
+
+    /// Says what is to happen to the endpoint's next calls.
+    pub fn script(&self, endpoint: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.script.add(endpoint, faults);
+    }
+
+    /// Answers for other endpoints and callers from now on; calls in flight end as they began.
+    pub fn change(&self, changed: &Changeable) {
+        let pinged = self.shared.settings.ping_every.is_some();
+        let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+        *fleet = Arc::new(fleet::fleet(&changed.endpoints, pinged, Some(&fleet)));
+        drop(fleet);
+        self.shared.authenticator.replace(changed.known.clone());
+    }
+
     /// Refuses new connections at once, gives calls in flight `grace`, then ends all.
     pub fn stop(&self, grace: Duration) {
         self.stop.send_replace(Some(grace));
@@ -97,6 +140,7 @@ impl Server {
             let _panicked = thread.join();
         }
         self.shared.calls.close();
+        self.shared.lookups.close();
     }
 }
 
@@ -107,9 +151,15 @@ async fn serve(
 ) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut connections = JoinSet::new();
+    let most = shared.settings.limits.max_connections;
+    let mut watching = JoinSet::new();
+    if let Some(every) = shared.settings.ping_every {
+        watching.spawn(health::watch(Arc::clone(&shared), every));
+    }
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            // Beyond the limit they wait in the system's queue until a connection has ended.
+            accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, _peer)) => {
                     connections.spawn(connection(stream, Arc::clone(&shared), stopping.clone()));
                 }
@@ -133,11 +183,12 @@ async fn connection(
     shared: Arc<Shared>,
     mut stopping: watch::Receiver<Option<Duration>>,
 ) {
+    let limits = shared.settings.limits;
     let service = service_fn(move |request| respond(Arc::clone(&shared), request));
     let exchange = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_header_size(MAX_HEAD_BYTES)
+        .header_read_timeout(limits.head_timeout)
+        .max_header_size(limits.max_head_bytes)
         .half_close(true)
         .serve_connection(TokioIo::new(Peer::new(stream)), service);
     let mut exchange = std::pin::pin!(exchange);

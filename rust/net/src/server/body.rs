@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::http::request::Parts as Head;
 
@@ -28,8 +28,21 @@ fn declared_length(head: &Head) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Returns the whole body.
+/// Returns the whole body, if it arrives within `timeout`.
 pub(super) async fn read(
+    head: &Head,
+    body: &mut Incoming,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let reading = read_within_limit(head, body, limit);
+    tokio::time::timeout(timeout, reading).await.unwrap_or(Err(BodyError::Gone))
+}
+
+async fn read_within_limit(
     head: &Head,
     body: &mut Incoming,
     limit: usize,

@@ -15,6 +15,8 @@ use sagewire_core::headers::Operation;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 
+use super::container::ContainerBody;
+
 /// How many parts a handler may be ahead of its caller.
 const PARTS_AHEAD: usize = 4;
 
@@ -34,8 +36,10 @@ pub(super) struct Answer {
 pub(super) enum Reply {
     /// All of it.
     Whole(Bytes),
-    /// As it comes.
+    /// From a handler, as it comes.
     Parts(PartsBody),
+    /// From a container, as it comes.
+    Container(ContainerBody),
 }
 
 /// One request on its way to a handler.
@@ -43,6 +47,8 @@ pub(super) enum Reply {
 pub struct Call {
     /// The endpoint's name.
     pub endpoint_name: String,
+    /// The variant's name.
+    pub variant_name: String,
     /// What was called.
     pub operation: Operation,
     /// The headers that the operation supports.
@@ -91,10 +97,21 @@ impl Whole {
     }
 }
 
+/// One of what a handler gives after its answer's head.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// A piece of the body.
+    Data(Bytes),
+    /// There are no more.
+    End,
+    /// There will be no more, and why: the body is not whole.
+    Broken(String),
+}
+
 /// Where the parts of an answer go. Dropped without `finish`, the caller sees a broken body.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    sender: mpsc::Sender<Option<Bytes>>,
+    sender: mpsc::Sender<Part>,
 }
 
 impl Parts {
@@ -102,7 +119,7 @@ impl Parts {
     ///
     /// It blocks: not to be called from a task.
     pub fn send(&self, part: Bytes) -> bool {
-        self.sender.blocking_send(Some(part)).is_ok()
+        self.sender.blocking_send(Part::Data(part)).is_ok()
     }
 
     /// Whether nobody wants the parts any more.
@@ -112,22 +129,34 @@ impl Parts {
 
     /// Says that all parts were given.
     pub fn finish(self) {
-        let _gone = self.sender.blocking_send(None);
+        let _gone = self.sender.blocking_send(Part::End);
+    }
+
+    /// Says that no more can be given, and why.
+    pub fn abort(self, message: String) {
+        let _gone = self.sender.blocking_send(Part::Broken(message));
     }
 }
 
 /// The parts, as a body that hyper can send.
 #[derive(Debug)]
 pub(super) struct PartsBody {
-    receiver: mpsc::Receiver<Option<Bytes>>,
+    receiver: mpsc::Receiver<Part>,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     broken: bool,
 }
 
-/// The handler gave up, or took too long for a part: the body must not look whole.
+impl PartsBody {
+    /// The next part; `None` if the handler is gone without a word.
+    pub(super) fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<Option<Part>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+/// The model gave up, or took too long for a part: the body must not look whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the handler did not finish its answer")]
+#[error("the model did not finish its answer")]
 pub(super) struct Unfinished;
 
 impl Body for PartsBody {
@@ -141,16 +170,16 @@ impl Body for PartsBody {
         if let Poll::Ready(part) = self.receiver.poll_recv(context) {
             self.timer = None;
             return Poll::Ready(match part {
-                Some(Some(part)) => Some(Ok(Frame::data(part))),
-                Some(None) => None,
+                Some(Part::Data(part)) => Some(Ok(Frame::data(part))),
+                Some(Part::End) => None,
                 // Once later, so that what was given before has left: the caller sees a body that
                 // breaks off, not an answer that never began.
-                None if !self.broken => {
+                Some(Part::Broken(_)) | None if !self.broken => {
                     self.broken = true;
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                None => Some(Err(Unfinished)),
+                Some(Part::Broken(_)) | None => Some(Err(Unfinished)),
             });
         }
         let timeout = self.timeout;

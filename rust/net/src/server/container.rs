@@ -1,99 +1,154 @@
-//! Forwarding to a model's container over HTTP. Twin: `_pure/server/container.py`.
+//! One model's container, and a request to it over HTTP. Twin: `_pure/server/container.py`.
 //!
 //! `POST <url>/invocations`, as the container contract says, with the headers that the service
 //! lets through: <https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html>
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::call::{Answer, Reply};
+use super::models::Models;
 use super::settings::ContainerAddress;
 
 /// Why a container gave no answer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
-    /// No connection, or none that lasted until the answer's head.
+    /// No connection: nothing was sent.
+    NotSent,
+    /// A connection, but none that lasted until the answer's head.
     Unreachable,
-    /// The time for the whole answer is over.
-    TimedOut,
     /// The answer broke off, or is too long.
     Cut,
 }
 
-/// One container: where it is, and the connections to it that are idle.
+/// How many idle connections are kept; beyond that they are closed.
+const MAX_IDLE: usize = 256;
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// One container: where it is, how it is, and the connections to it that are idle.
 pub(super) struct Container {
-    address: ContainerAddress,
+    pub(super) address: ContainerAddress,
+    /// `host:port`, by which sessions, metrics and logs know it.
+    pub(super) name: String,
+    /// What it has loaded, for a multi-model endpoint.
+    pub(super) models: Models,
     host: HeaderValue,
-    timeout: Duration,
-    max_body_bytes: usize,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    path: Option<Uri>,
+    in_flight: AtomicUsize,
+    healthy: AtomicBool,
+    missed: AtomicUsize,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Container {
-    pub(super) fn new(address: ContainerAddress, timeout: Duration, max_body_bytes: usize) -> Self {
-        let host = HeaderValue::try_from(format!("{}:{}", address.host, address.port))
-            .unwrap_or(HeaderValue::from_static("localhost"));
-        Self { address, host, timeout, max_body_bytes, idle: Mutex::default() }
+    /// A container, healthy until something else is known if `healthy` says so.
+    pub(super) fn new(address: ContainerAddress, healthy: bool) -> Self {
+        let host = if address.host.contains(':') {
+            format!("[{}]", address.host)
+        } else {
+            address.host.clone()
+        };
+        let name = format!("{host}:{}", address.port);
+        Self {
+            host: HeaderValue::try_from(&name).unwrap_or(HeaderValue::from_static("localhost")),
+            path: address.path.parse().ok(),
+            address,
+            name,
+            models: Models::default(),
+            in_flight: AtomicUsize::new(0),
+            healthy: AtomicBool::new(healthy),
+            missed: AtomicUsize::new(0),
+            idle: Mutex::default(),
+        }
     }
 
-    /// Sends a request and returns the whole answer.
-    pub(super) async fn invoke(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, NoAnswer> {
-        let exchange = self.exchange(headers, body);
-        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(NoAnswer::TimedOut))
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
     }
 
-    async fn exchange(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, NoAnswer> {
+    pub(super) fn set_healthy(&self, healthy: bool) {
+        self.missed.store(0, Ordering::Relaxed);
+        self.healthy.store(healthy, Ordering::Relaxed);
+    }
+
+    /// Notes that it did not answer a ping: once may be chance, twice is not.
+    pub(super) fn missed_ping(&self) {
+        if self.missed.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.healthy.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// How many requests it has not answered yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Sends an invocation and returns the answer's head, its body still to be read.
+    pub(super) async fn invoke(
+        self: &Arc<Self>,
+        path: Option<&str>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Arrived, NoAnswer> {
+        let path = match path {
+            Some(path) => path.parse().ok(),
+            None => self.path.clone(),
+        };
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.address.path.parse().map_err(|_no_path| NoAnswer::Unreachable)?;
-        request.headers_mut().insert(HOST, self.host.clone());
-        request.headers_mut().extend(headers);
-        let mut connection = self.take().await?;
-        let response =
-            connection.send_request(request).await.map_err(|_broken| NoAnswer::Unreachable)?;
-        let (head, body) = response.into_parts();
-        let body = self.read(body).await?;
-        self.give_back(connection);
-        let response = Response::from_parts(head, ());
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: Reply::Whole(body),
-        })
+        *request.uri_mut() = path.ok_or(NoAnswer::NotSent)?;
+        *request.headers_mut() = headers;
+        self.send(request).await
     }
 
-    async fn read(&self, mut body: Incoming) -> Result<Bytes, NoAnswer> {
-        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if expected > self.max_body_bytes {
-            return Err(NoAnswer::Cut);
-        }
-        let mut whole = BytesMut::with_capacity(expected);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_broken| NoAnswer::Cut)?;
-            if let Some(data) = frame.data_ref() {
-                if whole.len() + data.len() > self.max_body_bytes {
-                    return Err(NoAnswer::Cut);
+    /// Sends any request. It counts as in flight until the answer's body is done with.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Arrived, NoAnswer> {
+        // First, as most clients have it.
+        let headers = std::mem::take(request.headers_mut());
+        request.headers_mut().reserve(headers.len() + 2);
+        request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().extend(headers);
+        let lease = Lease::new(self);
+        loop {
+            let mut connection = self.take().await?;
+            match connection.try_send_request(request).await {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    let body = ContainerBody { body, connection: Some(connection), lease };
+                    return Ok(Arrived {
+                        status: head.status.as_u16(),
+                        headers: head.headers,
+                        body,
+                    });
                 }
-                whole.extend_from_slice(data);
+                // The connection was closed before it took a byte: the request is still whole.
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(NoAnswer::Unreachable),
+                },
             }
         }
-        Ok(whole.freeze())
     }
 
     /// An idle connection that is alive, or a new one.
     ///
     /// A call is not idempotent and must not be sent into a connection that the container has
     /// closed: giving way once lets its driver see an end that has arrived.
-    async fn take(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+    async fn take(&self) -> Result<Connection, NoAnswer> {
         while let Some(connection) = self.pop() {
             tokio::task::yield_now().await;
             if connection.is_ready() {
@@ -101,21 +156,121 @@ impl Container {
             }
         }
         let address = (self.address.host.as_str(), self.address.port);
-        let stream = TcpStream::connect(address).await.map_err(|_failed| NoAnswer::Unreachable)?;
+        let stream = TcpStream::connect(address).await.map_err(|_failed| NoAnswer::NotSent)?;
         // Without it a small request may wait for an acknowledgement; a failure costs only that.
         let _slower = stream.set_nodelay(true);
         let (connection, driver) =
-            handshake(TokioIo::new(stream)).await.map_err(|_failed| NoAnswer::Unreachable)?;
+            handshake(TokioIo::new(stream)).await.map_err(|_failed| NoAnswer::NotSent)?;
         // Its end is seen by the connection's next user.
         tokio::spawn(driver);
         Ok(connection)
     }
 
-    fn pop(&self) -> Option<SendRequest<Full<Bytes>>> {
+    fn pop(&self) -> Option<Connection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn give_back(&self, connection: SendRequest<Full<Bytes>>) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE {
+            idle.push(connection);
+        }
+    }
+}
+
+/// A place among a container's requests in flight.
+struct Lease {
+    container: Arc<Container>,
+}
+
+impl Lease {
+    fn new(container: &Arc<Container>) -> Self {
+        container.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { container: Arc::clone(container) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.container.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A container's answer whose body is on its way.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: ContainerBody,
+}
+
+/// The body of a container's answer. Dropped before its end, it ends the connection, which tells
+/// the container that nobody wants the rest.
+pub(super) struct ContainerBody {
+    body: Incoming,
+    connection: Option<Connection>,
+    lease: Lease,
+}
+
+impl std::fmt::Debug for ContainerBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ContainerBody")
+    }
+}
+
+impl ContainerBody {
+    /// All of it, up to `limit` bytes.
+    pub(super) async fn read(mut self, limit: usize) -> Result<Bytes, NoAnswer> {
+        let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        if expected > limit {
+            return Err(NoAnswer::Cut);
+        }
+        let mut first = Bytes::new();
+        let mut whole = BytesMut::new();
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|_broken| NoAnswer::Cut)?;
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len().max(whole.len()) + data.len() > limit {
+                return Err(NoAnswer::Cut);
+            }
+            // Most answers come as one frame, which is passed on as it is.
+            if first.is_empty() && whole.is_empty() {
+                first = data;
+                continue;
+            }
+            if whole.is_empty() {
+                whole.reserve(expected.max(first.len() + data.len()));
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&data);
+        }
+        self.keep_connection();
+        Ok(if whole.is_empty() { first } else { whole.freeze() })
+    }
+
+    /// The next piece; `None` after the last one.
+    pub(super) fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, NoAnswer>>> {
+        loop {
+            return match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => Poll::Ready(Some(Ok(data))),
+                    Err(_trailers) => continue,
+                },
+                Some(Err(_broken)) => Poll::Ready(Some(Err(NoAnswer::Cut))),
+                None => {
+                    self.keep_connection();
+                    Poll::Ready(None)
+                }
+            };
+        }
+    }
+
+    fn keep_connection(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.lease.container.give_back(connection);
+        }
     }
 }

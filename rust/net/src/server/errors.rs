@@ -69,14 +69,106 @@ impl ServiceError {
         Self::validation("NO_SUCH_VARIANT", &message)
     }
 
-    /// `CustomAttributes` has more than 1024 characters.
-    pub(super) fn custom_attributes_too_long() -> Self {
-        Self::custom_attributes("Member must have length less than or equal to 1024")
+    /// `InferenceComponentName` names no component of the endpoint.
+    pub(super) fn component_not_found(name: &str, component: &str) -> Self {
+        let message = format!("Inference Component {component} of endpoint {name} not found.");
+        Self::validation("NO_SUCH_INFERENCE_COMPONENT", &message)
     }
 
-    /// `CustomAttributes` has something else than visible ASCII, space and tab.
-    pub(super) fn custom_attributes_not_visible() -> Self {
-        Self::custom_attributes("Member must consist of visible ASCII characters")
+    /// `TargetContainerHostname` names no container of the variant.
+    pub(super) fn hostname_not_found(name: &str, hostname: &str) -> Self {
+        let message = format!("Container {hostname} of endpoint {name} not found.");
+        Self::validation("NO_SUCH_CONTAINER", &message)
+    }
+
+    /// Calls of the endpoint have to say something that this one does not.
+    pub(super) fn member_required(name: &str, member: &str) -> Self {
+        let message = format!("Endpoint {name} needs {member} to be specified.");
+        Self::validation("MISSING_MEMBER", &message)
+    }
+
+    /// The member means something only on endpoints of another kind.
+    pub(super) fn member_not_supported(name: &str, member: &str) -> Self {
+        let message = format!("{member} can't be specified for endpoint {name}.");
+        Self::validation("UNSUPPORTED_MEMBER", &message)
+    }
+
+    /// `SessionId` names no session that is open.
+    pub(super) fn session_not_found(name: &str, id: &str) -> Self {
+        let message = format!("Session {id} of endpoint {name} not found or expired.");
+        Self::validation("NO_SUCH_SESSION", &message)
+    }
+
+    /// A member's value is not what the API model allows.
+    ///
+    /// Some are marked sensitive in the API model: the value is not repeated.
+    pub(super) fn invalid_member(member: &str, constraint: &str) -> Self {
+        let message = format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
+             {constraint}"
+        );
+        let code = Some("ValidationError".to_owned());
+        let body = format!("{{\"Message\":{}}}", quoted(&message));
+        Self { status: StatusCode::BAD_REQUEST, code, body, close: false }
+    }
+
+    /// The caller may not call that endpoint. Said before it is known whether there is one.
+    pub(super) fn access_denied(
+        access_key_id: &str,
+        operation: &str,
+        region: &str,
+        endpoint: &str,
+    ) -> Self {
+        let action = format!("sagemaker:{operation}");
+        let message = format!(
+            "User: {access_key_id} is not authorized to perform: {action} on resource: \
+             arn:aws:sagemaker:{region}:{ACCOUNT_ID}:endpoint/{} because no identity-based policy \
+             allows the {action} action",
+            endpoint.to_lowercase(),
+        );
+        let code = Some("AccessDeniedException".to_owned());
+        let body = format!("{{\"Message\":{}}}", quoted(&message));
+        Self { status: StatusCode::FORBIDDEN, code, body, close: false }
+    }
+
+    /// The model is not there yet, and will be.
+    pub(super) fn model_not_ready() -> Self {
+        let message = "The model is being loaded, or its container is being started. Wait and try \
+                       your request again.";
+        Self::message(StatusCode::TOO_MANY_REQUESTS, "ModelNotReadyException", message)
+    }
+
+    /// There is nobody who could answer.
+    pub(super) fn service_unavailable() -> Self {
+        let message = "No container of the endpoint is healthy. Try your call again.";
+        Self::message(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    }
+
+    /// An error that a test has asked for.
+    pub(super) fn scripted(
+        endpoint: &str,
+        region: &str,
+        status: u16,
+        code: &str,
+        message: &str,
+    ) -> Self {
+        if code == "ModelError" {
+            return Self::model_error(endpoint, region, 500, message);
+        }
+        Self::plain(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code,
+            message,
+        )
+    }
+
+    /// What a timed-out model's caller is told.
+    pub(super) fn time_out_words() -> String {
+        format!(
+            "Your invocation timed out while waiting for a response from container {CONTAINER}. \
+             Review the latency metrics for each container in Amazon CloudWatch, resolve the \
+             issue, and try again."
+        )
     }
 
     /// The model's container answered with an error.
@@ -88,12 +180,7 @@ impl ServiceError {
 
     /// The model did not answer in time.
     pub(super) fn model_timed_out(endpoint: &str, region: &str) -> Self {
-        let message = format!(
-            "Your invocation timed out while waiting for a response from container {CONTAINER}. \
-             Review the latency metrics for each container in Amazon CloudWatch, resolve the \
-             issue, and try again."
-        );
-        Self::model_error(endpoint, region, 0, &message)
+        Self::model_error(endpoint, region, 0, &Self::time_out_words())
     }
 
     /// The container refused the connection, or ended it before it answered.
@@ -146,15 +233,9 @@ impl ServiceError {
         Self { status: StatusCode::BAD_REQUEST, code, body, close: false }
     }
 
-    fn custom_attributes(constraint: &str) -> Self {
-        // The member is marked sensitive in the API model: its value is not repeated.
-        let message = format!(
-            "1 validation error detected: Value at 'customAttributes' failed to satisfy \
-             constraint: {constraint}"
-        );
-        let code = Some("ValidationError".to_owned());
-        let body = format!("{{\"Message\":{}}}", quoted(&message));
-        Self { status: StatusCode::BAD_REQUEST, code, body, close: false }
+    fn message(status: StatusCode, code: &str, message: &str) -> Self {
+        let body = format!("{{\"Message\":{}}}", quoted(message));
+        Self { status, code: Some(code.to_owned()), body, close: false }
     }
 
     fn plain(status: StatusCode, code: &str, message: &str) -> Self {
@@ -164,7 +245,7 @@ impl ServiceError {
 }
 
 /// A JSON string (RFC 8259, section 7), escaping what must be escaped and nothing else.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

@@ -1,12 +1,11 @@
-//! One request and its answer, from the route to the container. Twin: `_pure/server/exchange.py`.
+//! One request and its answer, from the route to the model. Twin: `_pure/server/exchange.py`.
 //!
 //! The order is the service's: is there such an operation, is the body acceptable, is the
-//! signature right, is there such an endpoint, are the members valid; then the model is asked.
+//! signature right, may the caller call that endpoint, is there such an endpoint, are the members
+//! valid; then the model is asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use bytes::Bytes;
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue,
@@ -18,20 +17,21 @@ use sagewire_core::headers::Operation;
 
 use super::accept::Shared;
 use super::body::{self, BodyError};
-use super::call::{Answer, Call, PartsBody, Reply, Whole};
-use super::container::NoAnswer;
+use super::call::Reply;
 use super::errors::ServiceError;
+use super::frames::Frames;
+use super::members;
+use super::model::{ASYNC_CONTENT_TYPE, Question, Said};
+use super::outgoing::Outgoing;
+use super::permission;
+use super::record::Draft;
 use super::route::route;
 
-/// What an endpoint with one variant calls it, in the console and in the SDK.
-const ONLY_VARIANT: HeaderValue = HeaderValue::from_static("AllTraffic");
-const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
-const TARGET_VARIANT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-variant");
 const INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
+const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-const LONGEST_CUSTOM_ATTRIBUTES: usize = 1024;
-pub(super) type AnswerBody = Either<Full<Bytes>, PartsBody>;
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 
 /// The peer is gone, or too slow: there is nobody to answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,8 @@ pub(super) type AnswerBody = Either<Full<Bytes>, PartsBody>;
 pub(super) struct Gone;
 
 /// Why there is no answer from the model.
-enum Failure {
+#[derive(Debug)]
+pub(super) enum Failure {
     Service(ServiceError),
     Gone,
 }
@@ -54,134 +55,191 @@ impl From<ServiceError> for Failure {
 pub(super) async fn respond(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Gone> {
-    let mut response = match answer(&shared, request).await {
+) -> Result<Response<Outgoing>, Gone> {
+    let request_id = shared.random.id();
+    let mut draft = shared.settings.observer.as_ref().map(Draft::new);
+    if let Some(draft) = &mut draft {
+        draft.record.request_id.clone_from(&request_id);
+    }
+    let mut response = match answer(&shared, request, &mut draft).await {
         Ok(response) => response,
-        Err(Failure::Service(error)) => refusal(error),
+        Err(Failure::Service(error)) => {
+            if let Some(draft) = &mut draft {
+                let code = error.code.clone();
+                draft.record.error = code.unwrap_or_else(|| error.status.as_str().to_owned());
+            }
+            refusal(error)
+        }
         Err(Failure::Gone) => return Err(Gone),
     };
     // The id comes first, as the service has it.
     let mut headers = HeaderMap::with_capacity(response.headers().len() + 3);
-    headers.insert(REQUEST_ID, shared.request_ids.next());
+    let request_id = HeaderValue::try_from(request_id).unwrap_or(HeaderValue::from_static(""));
+    headers.insert(REQUEST_ID, request_id);
     headers.extend(std::mem::take(response.headers_mut()));
     *response.headers_mut() = headers;
+    if let Some(mut draft) = draft {
+        draft.record.status = response.status().as_u16();
+        response.body_mut().keep(draft);
+    }
     Ok(response)
 }
 
 async fn answer(
     shared: &Shared,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Failure> {
+    draft: &mut Option<Draft>,
+) -> Result<Response<Outgoing>, Failure> {
+    let limit = shared.settings.limits.max_body_bytes;
     let (head, mut body) = request.into_parts();
-    let (operation, endpoint) = match route(head.method.as_str(), head.uri.path()) {
+    let (operation, name) = match route(head.method.as_str(), head.uri.path()) {
         Ok(found) => found,
         Err(error) => return Err(discard(shared, &head, body, error).await),
     };
-    let body = match body::read(&head, &mut body, shared.settings.max_body_bytes).await {
+    if let Some(draft) = draft {
+        draft.record.operation = operation.name();
+    }
+    let body = match body::read(&head, &mut body, limit, shared.settings.limits.body_timeout).await
+    {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
             tokio::spawn(body::linger(body));
-            return Err(ServiceError::body_too_large(shared.settings.max_body_bytes).into());
+            return Err(ServiceError::body_too_large(limit).into());
         }
         Err(BodyError::Gone) => return Err(Failure::Gone),
     };
-    shared.authenticator.check(&head, &body, (shared.settings.clock)())?;
-    if operation != Operation::InvokeEndpoint {
+    if let Some(draft) = draft {
+        draft.record.bytes_in = body.len();
+    }
+    authorize(shared, &head, &body, operation, &name, draft).await?;
+    if shared.settings.plain && operation != Operation::InvokeEndpoint {
         return Err(ServiceError::operation_not_answered(operation.name()).into());
     }
-    let Some(container) = shared.endpoints.get(endpoint.as_ref()) else {
-        return Err(ServiceError::endpoint_not_found(&endpoint).into());
+    let fleet = Arc::clone(&shared.fleet.read().unwrap_or_else(PoisonError::into_inner));
+    let Some(endpoint) = fleet.get(name.as_ref()) else {
+        return Err(ServiceError::endpoint_not_found(&name).into());
     };
-    let headers = checked_headers(operation, &endpoint, &head.headers)?;
-    let region = &shared.settings.region;
-    let answer = match container {
-        Some(container) => {
-            container.invoke(headers, body).await.map_err(|failure| match failure {
-                NoAnswer::Unreachable => ServiceError::model_unreachable(&endpoint, region),
-                NoAnswer::TimedOut => ServiceError::model_timed_out(&endpoint, region),
-                NoAnswer::Cut => ServiceError::model_answer_cut(&endpoint, region),
-            })?
-        }
-        None => ask_handler(shared, &endpoint, operation, headers, body).await?,
-    };
-    Ok(relayed(answer, operation, &endpoint, region, shared.settings.max_body_bytes)?)
+    if let Some(draft) = draft {
+        draft.record.endpoint = name.clone().into_owned();
+    }
+    let headers = members_of(shared, operation, &head.headers)?;
+    play_script(shared, &name).await?;
+    if operation == Operation::InvokeEndpointAsync {
+        return Err(ServiceError::operation_not_answered(operation.name()).into());
+    }
+    let timeout = endpoint.model_timeout;
+    let question = Question { operation, name: &name, endpoint, headers, body, timeout };
+    let said = question.ask(shared, draft).await?;
+    Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout)?)
 }
 
-/// What the model may see of the headers, or the service's error for bad members.
-fn checked_headers(
+/// The service's error unless the request is signed by somebody who may call the endpoint.
+async fn authorize(
+    shared: &Shared,
+    head: &Head,
+    body: &[u8],
     operation: Operation,
     endpoint: &str,
+    draft: &mut Option<Draft>,
+) -> Result<(), ServiceError> {
+    let lookups = shared.settings.lookup.then_some(&shared.lookups);
+    let now = (shared.settings.clock)();
+    let Some(caller) = shared.authenticator.check(head, body, now, lookups).await? else {
+        return Ok(());
+    };
+    let id = &caller.credentials.access_key_id;
+    if let Some(draft) = draft {
+        draft.record.access_key_id.clone_from(id);
+    }
+    if caller.endpoints.iter().any(|pattern| permission::matches(pattern, endpoint)) {
+        return Ok(());
+    }
+    let region = &shared.settings.region;
+    Err(ServiceError::access_denied(id, operation.name(), region, endpoint))
+}
+
+/// What the operation supports of the headers, or the service's error for bad members.
+fn members_of(
+    shared: &Shared,
+    operation: Operation,
     headers: &HeaderMap,
 ) -> Result<HeaderMap, ServiceError> {
-    let kept = filtered(headers, |name| operation.supports_in_request(name.as_str().as_bytes()));
-    for (name, value) in &kept {
-        if name == CUSTOM_ATTRIBUTES {
-            if value.len() > LONGEST_CUSTOM_ATTRIBUTES {
-                return Err(ServiceError::custom_attributes_too_long());
-            }
-            if !value.as_bytes().is_ascii() {
-                return Err(ServiceError::custom_attributes_not_visible());
-            }
-        } else if name == TARGET_VARIANT && value != ONLY_VARIANT {
-            let variant: String = value.as_bytes().iter().copied().map(char::from).collect();
-            return Err(ServiceError::variant_not_found(endpoint, &variant));
-        }
+    let mut kept =
+        filtered(headers, |name| operation.supports_in_request(name.as_str().as_bytes()));
+    members::check(&kept)?;
+    // The container contract lets the service add headers; this is the one it adds:
+    // <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html>.
+    if !shared.settings.plain && !kept.contains_key(INFERENCE_ID) {
+        let id = HeaderValue::try_from(shared.random.id());
+        kept.insert(INFERENCE_ID, id.unwrap_or(HeaderValue::from_static("")));
     }
     Ok(kept)
 }
 
-async fn ask_handler(
-    shared: &Shared,
-    endpoint: &str,
-    operation: Operation,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Answer, Failure> {
-    let timeout = shared.settings.model_timeout;
-    let (whole, answer) = Whole::new(timeout);
-    let endpoint_name = endpoint.to_owned();
-    shared.calls.put(Call { endpoint_name, operation, headers, body, whole });
-    match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_dropped)) => Err(Failure::Gone),
-        Err(_elapsed) => {
-            Err(ServiceError::model_timed_out(endpoint, &shared.settings.region).into())
+/// Does what a test has asked for.
+async fn play_script(shared: &Shared, endpoint: &str) -> Result<(), Failure> {
+    let Some(fault) = shared.script.next(endpoint) else { return Ok(()) };
+    if !fault.delay.is_zero() {
+        tokio::time::sleep(fault.delay).await;
+    }
+    if fault.drops {
+        return Err(Failure::Gone);
+    }
+    match fault.error {
+        None => Ok(()),
+        Some((status, code, message)) => {
+            let region = &shared.settings.region;
+            Err(ServiceError::scripted(endpoint, region, status, &code, &message).into())
         }
     }
 }
 
-/// A container's answer as the service gives it to the caller.
+/// A model's answer as the service gives it to the caller.
 fn relayed(
-    answer: Answer,
+    said: Said,
     operation: Operation,
     endpoint: &str,
-    region: &str,
-    max_body_bytes: usize,
-) -> Result<Response<AnswerBody>, ServiceError> {
+    shared: &Shared,
+    stream_timeout: std::time::Duration,
+) -> Result<Response<Outgoing>, ServiceError> {
+    let Said { answer, variant } = said;
+    let region = &shared.settings.region;
     if !(200..300).contains(&answer.status) {
         let message = match &answer.body {
             Reply::Whole(body) => String::from_utf8_lossy(body),
-            Reply::Parts(_) => "".into(),
+            Reply::Parts(_) | Reply::Container(_) => "".into(),
         };
         return Err(ServiceError::model_error(endpoint, region, answer.status, &message));
     }
-    let body = match answer.body {
-        Reply::Whole(body) if body.len() > max_body_bytes => {
-            return Err(ServiceError::model_answer_cut(endpoint, region));
-        }
-        Reply::Whole(body) => Either::Left(Full::new(body)),
-        Reply::Parts(parts) => Either::Right(parts),
-    };
-    let mut response = Response::new(body);
-    *response.headers_mut() = filtered(&answer.headers, |name| {
+    let mut headers = answer.headers;
+    let streams = operation == Operation::InvokeEndpointWithResponseStream;
+    if streams && let Some(content_type) = headers.remove(CONTENT_TYPE) {
+        headers.insert(ASYNC_CONTENT_TYPE, content_type);
+    }
+    let mut kept = filtered(&headers, |name| {
         operation.supports_in_response(name.as_str().as_bytes()) && name != INVOKED_VARIANT
     });
-    response.headers_mut().insert(INVOKED_VARIANT, ONLY_VARIANT);
+    kept.insert(INVOKED_VARIANT, variant);
+    let body = match answer.body {
+        body if streams => {
+            kept.insert(CONTENT_TYPE, EVENT_STREAM);
+            Outgoing::frames(Frames::new(body, stream_timeout))
+        }
+        Reply::Whole(body) if body.len() > shared.settings.limits.max_body_bytes => {
+            return Err(ServiceError::model_answer_cut(endpoint, region));
+        }
+        Reply::Whole(body) => Outgoing::whole(body),
+        Reply::Parts(parts) => Outgoing::parts(parts),
+        // A container's answer is read whole unless it is streamed (model.rs).
+        Reply::Container(_) => return Err(ServiceError::model_answer_cut(endpoint, region)),
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = kept;
     Ok(response)
 }
 
-fn refusal(error: ServiceError) -> Response<AnswerBody> {
-    let mut response = Response::new(Either::Left(Full::from(error.body)));
+fn refusal(error: ServiceError) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::whole(error.body));
     *response.status_mut() = error.status;
     let headers = response.headers_mut();
     if let Some(code) = error.code.and_then(|code| HeaderValue::try_from(code).ok()) {
@@ -220,7 +278,8 @@ async fn discard(
         error.close = error.close || has_body;
         return error.into();
     }
-    match body::read(head, &mut body, shared.settings.max_body_bytes).await {
+    let limits = &shared.settings.limits;
+    match body::read(head, &mut body, limits.max_body_bytes, limits.body_timeout).await {
         Ok(_dropped) => error.into(),
         Err(BodyError::TooLarge) => {
             tokio::spawn(body::linger(body));

@@ -10,11 +10,28 @@ mod calls;
 mod container;
 mod errors;
 mod exchange;
+mod fleet;
+mod frames;
+mod health;
+mod lookups;
+mod members;
+mod model;
+mod models;
+mod outgoing;
 mod peer;
-mod request_id;
+mod permission;
+mod random;
+mod record;
 mod route;
+mod script;
+mod sessions;
 mod settings;
 
 pub use accept::Server;
 pub use call::{Call, Parts, Whole};
-pub use settings::{ContainerAddress, Settings};
+pub use lookups::Lookup;
+pub use record::{Observer, Record};
+pub use script::Fault;
+pub use settings::{
+    Changeable, Component, ContainerAddress, Endpoint, Known, Limits, Settings, Target, Variant,
+};
