@@ -1,5 +1,6 @@
 """One call as a whole: its attempts, its deadline, the options of a view, the pool's state."""
 
+import base64
 import io
 import logging
 import pickle
@@ -20,7 +21,7 @@ from sagewire.exceptions import (
     ReadTimeoutError,
     UnseekableStreamError,
 )
-from tests.support.capture import CaptureServer
+from tests.support.capture import DEFAULT_ANSWER, CaptureServer
 
 KEYS = {
     "region_name": "us-east-1",
@@ -46,6 +47,10 @@ def made(server: CaptureServer, **arguments: Any) -> Any:
     client = sagewire.client(endpoint_url=server.url, **{**KEYS, **arguments})
     client._ambient.uniform = lambda: 0.0
     return client
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def call(client: Any, body: Any = b"x", **more: Any) -> Any:
@@ -276,3 +281,23 @@ def test_a_read_timeout_is_no_deadline(caplog: pytest.LogCaptureFixture) -> None
     ):
         call(client.with_options(timeout=30, max_attempts=1))
     assert not caplog.records
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_a_result_says_how_long_its_parts_took() -> None:
+    slow = {"steps": [["sleep", 0.1], ["send", _encoded(DEFAULT_ANSWER)]]}
+    with CaptureServer([slow]) as server, made(server) as client:
+        result = call(client)
+        timing = result.timing
+        assert timing.queue == timing.tls == timing.body == 0
+        assert 0 < timing.connect < 10
+        assert 0 < timing.send < 10
+        assert 0.09 < timing.first_byte < 10
+        result["Body"].read()
+        assert result.timing.body > 0
+        assert result.timing.connect == timing.connect
+        del result["Body"]
+        again = pickle.loads(pickle.dumps(result))
+        assert again.timing.first_byte == timing.first_byte
+        assert call(client).timing.connect == 0
+    assert Result().timing is None

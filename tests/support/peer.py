@@ -114,6 +114,11 @@ class Link:
                 return "reset"
         return "left"
 
+    def start_tls(self, context):
+        """Shake hands, now: a script may have made the client wait for it."""
+        self._sock = context.wrap_socket(self._sock, server_side=True)
+        self.peer.adopt(self._sock)
+
     def tls_protocol(self):
         """Return what was agreed on by ALPN."""
         return self._sock.selected_alpn_protocol()
@@ -202,6 +207,10 @@ class Peer:
         if kind is None and self._failures:
             raise self._failures[0]
 
+    def adopt(self, sock):
+        """Close a socket with the peer: one under TLS is another object than the one below."""
+        self._sockets.append(sock)
+
     def join(self):
         """Wait until no script runs any more."""
         for thread in self._threads[1:]:
@@ -227,7 +236,7 @@ class Peer:
             if self._tls is not None:
                 sock.settimeout(PATIENCE_SECONDS)
                 sock = self._tls.wrap_socket(sock, server_side=True)
-                self._sockets.append(sock)
+                self.adopt(sock)
                 if self.left.is_set():
                     return
             self._script(Link(self, sock, number))

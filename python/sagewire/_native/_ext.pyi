@@ -13,10 +13,12 @@ __all__ = [
     "Response",
     "Server",
     "Signer",
+    "Template",
     "TlsSettings",
     "Verifier",
     "filter_request",
     "filter_response",
+    "sha256_hex",
 ]
 
 # headers: rust/py/src/headers.rs
@@ -25,6 +27,8 @@ def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple
 def filter_response(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
 
 # sigv4: rust/py/src/sigv4.rs
+
+def sha256_hex(data: bytes) -> str: ...
 
 @final
 class Signer:
@@ -230,6 +234,39 @@ class Connection:
     def close(self) -> None: ...
 
 @final
+class Template:
+    def __new__(cls, host: str, user_agent: str, extra: list[tuple[str, str]]) -> Template: ...
+    def head(
+        self,
+        signer: Signer | None,
+        at: int,
+        url: str,
+        target: str,
+        members: list[tuple[str, str]],
+        payload: bytes | str,
+        length: int | None,
+        trace_id: str | None,
+        identity: str,
+        progress: str,
+    ) -> bytes: ...
+    def attempt(
+        self,
+        pool: Pool,
+        signer: Signer | None,
+        clock: Callable[[], float],
+        url: str,
+        target: str,
+        members: list[tuple[str, str]],
+        payload: bytes | str,
+        body: bytes | bytearray | memoryview | Iterable[bytes] | None,
+        length: int | None,
+        trace_id: str | None,
+        identity: str,
+        progress: str,
+        deadline: tuple[float, float] | None,
+    ) -> Response: ...
+
+@final
 class Response:
     @property
     def status(self) -> int: ...
@@ -242,4 +279,5 @@ class Response:
     def read(self, amount: int | None = None) -> bytes: ...
     def readinto(self, buffer: bytearray | memoryview) -> int: ...
     def set_timeout(self, seconds: float | None) -> None: ...
+    def timing(self) -> tuple[float, float, float, float, float, float]: ...
     def close(self) -> None: ...

@@ -58,6 +58,7 @@ def result(
     if operation.body_type is not None:
         _BODIES[operation.body_type](made, response, headers, data)
     made._attempts = attempts  # noqa: SLF001 - the two modules make one thing
+    made._parts = response.timing  # noqa: SLF001 - as above
     return made
 
 

@@ -10,8 +10,8 @@ A driver does what takes time, and asks a `Call` for everything else. The blocki
             signer = outgoing.signer()       # may wait for credentials
             hashed = call.hashed()           # reads a file; bytes are handed through
             ... take a connection; wait at most call.left() seconds, here and below
-            headers = outgoing.headers(call, signer, hashed)     # signed now: no earlier
-            ... send request.target, headers and call.pieces(); receive the head
+            ... send outgoing.template(options).head(signer, now, ...), signed now and no earlier,
+            ... and call.pieces(); receive the head
             ... where not operation.streams, and for a status from 300 on, read the body
         except (ConnectionError, HTTPClientError) as error:
             seconds = call.failed(error)     # raises if that was the last attempt
@@ -27,7 +27,7 @@ it the attempts that were made.
 """
 
 from sagewire.client.answers import ServiceError, metadata
-from sagewire.client.outgoing import is_streamed
+from sagewire.client.payload import FilePayload, StreamPayload
 from sagewire.client.results import Attempt
 from sagewire.client.views import NO_OPTIONS
 from sagewire.exceptions import DeadlineExceededError, ReadTimeoutError, UnseekableStreamError
@@ -43,6 +43,15 @@ if TYPE_CHECKING:
     from sagewire.model.shapes import Operation
 
 
+# A body up to this size is hashed again for each attempt, in no time, while it is signed.
+_HASHED_BY_THE_SIGNER_BYTES = 65_536
+
+
+def is_streamed(body: "Any") -> bool:
+    """Say whether a request's body comes in pieces, from a file."""
+    return isinstance(body, (FilePayload, StreamPayload))
+
+
 class Call:
     """One call: its request, its attempts so far, and what comes next. It never waits.
 
@@ -52,6 +61,7 @@ class Call:
     __slots__ = (
         "_deadline",
         "_expiry",
+        "_hash",
         "_history",
         "_max_attempts",
         "_outgoing",
@@ -84,6 +94,7 @@ class Call:
         self.progress = (
             f"attempt=1; max={self._max_attempts}" if policy.states_max_at_once else "attempt=1"
         )
+        self._hash: str | None = None
         self._price = 0
         self._expiry: str | None = None
         self._history: tuple[tuple[Any, ...], ...] = ()
@@ -95,24 +106,37 @@ class Call:
         self._started = self._outgoing.ambient.monotonic()
         return 0.0
 
-    def left(self, stage: str = "waiting to be sent") -> "float | None":
-        """Return what is left of the call's deadline in seconds, `None` if it has none.
+    def left(self) -> "tuple[float, float] | None":
+        """Return what is left of the call's deadline, and how long it was, in seconds.
 
-        Raises `DeadlineExceededError` if that is nothing.
+        `None` if it has none. Raises `DeadlineExceededError` if nothing is left.
         """
         if self._deadline is None:
             return None
         left = self._deadline - self._outgoing.ambient.monotonic()
         if left <= 0:
-            raise self._exceeded(stage)
-        return left
+            raise self._exceeded("waiting to be sent")
+        assert self.options.timeout is not None  # noqa: S101 - else there is no deadline
+        return left, self.options.timeout
 
     def hashed(self) -> "Any":
-        """Return what the signature covers of the body: the bytes, or a file's SHA-256 in hex."""
+        """Return what the signature covers of the body: the bytes, or their SHA-256 in hex.
+
+        Made here of a file, which is read for it, and of a body so large that its hash is kept for
+        the next attempt.
+        """
         body: Any = self.request.body
-        if self._outgoing.signature is not None and is_streamed(body):
+        if self._outgoing.signature is None:
+            return b""
+        if is_streamed(body):
             return body.digest()
-        return body
+        if len(body) <= _HASHED_BY_THE_SIGNER_BYTES:
+            return body
+        if self._hash is None:
+            from sagewire._impl import sigv4
+
+            self._hash = sigv4.sha256_hex(body)
+        return self._hash
 
     def pieces(self) -> "Any":
         """Return the body to send: bytes, or an iterator over the pieces of a file."""
@@ -157,9 +181,6 @@ class Call:
         Raises the error if there is to be none.
         """
         self._note(type(error).__name__, None, None)
-        if isinstance(error, DeadlineExceededError):
-            # The connection knows what was left for it; the caller knows what was given.
-            error = self._exceeded(error.kwargs["stage"])
         seconds = self._wait(Failure(error=error), {})
         if seconds is None:
             raise self.abandon(error)

@@ -71,20 +71,27 @@ class Sender:
     def _exchange(self, call: Call) -> "Any":
         outgoing = self.outgoing
         request = call.request
-        # Looked up, and a file's hash made, before a connection is held; signed when it is.
+        # Looked up, and a file hashed, before a connection is held; signed when it is.
         signer = outgoing.signer()
         hashed = call.hashed()
-        connection = self.pool.take(request.url, call.left())
         try:
-            headers = outgoing.headers(call, signer, hashed)
-            return connection.exchange("POST", request.target, headers, call.pieces(), call.left())
+            return outgoing.template(call.options).attempt(
+                self.pool,
+                signer,
+                outgoing.ambient.now,
+                request.url,
+                request.target,
+                request.members,
+                hashed,
+                call.pieces(),
+                request.length,
+                outgoing.trace_id(),
+                call.identity,
+                call.progress,
+                call.left(),
+            )
         except (UnicodeEncodeError, InvalidArgumentError):
-            connection.close()
             raise faulty_header(request) from None
-        except BaseException:
-            # Whatever went wrong, half a request may be on this connection.
-            connection.close()
-            raise
 
 
 def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> Sender:

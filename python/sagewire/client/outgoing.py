@@ -2,18 +2,15 @@
 
 import os
 
-from sagewire.client.payload import FilePayload, StreamPayload
 from sagewire.exceptions import HTTPClientError
 from sagewire.model.runtime import SIGNING_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from sagewire._impl import sigv4
+    from sagewire._impl import sigv4, transport
     from sagewire.client.ambient import Ambient
-    from sagewire.client.attempts import Call
     from sagewire.client.call import Request
+    from sagewire.client.views import Options
     from sagewire.credentials.sources import Source
     from sagewire.endpoints import Origin
     from sagewire.retries import Policy
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
 _TRACE_ID_CHARACTERS = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~=;:+&[]{}\"',"
 )
+# One for each set of extra headers.
+_TEMPLATES_KEPT = 64
 
 
 class Outgoing:
@@ -32,10 +31,11 @@ class Outgoing:
     """
 
     __slots__ = (
+        "_host",
         "_in_lambda",
-        "_leading",
         "_region",
         "_signer",
+        "_templates",
         "_user_agent",
         "ambient",
         "policy",
@@ -64,8 +64,9 @@ class Outgoing:
         self.source = source
         self.warned = False
         self._region = region
-        self._leading = (("Host", origin.host_header), ("Accept-Encoding", "identity"))
-        self._user_agent = ("User-Agent", user_agent)
+        self._host = origin.host_header
+        self._user_agent = user_agent
+        self._templates: dict[tuple[tuple[str, str], ...], transport.Template] = {}
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         self._signer: tuple[Credentials, sigv4.Signer] | None = None
 
@@ -103,40 +104,29 @@ class Outgoing:
         self._signer = (credentials, signer)
         return signer
 
-    def headers(
-        self, call: "Call", signer: "sigv4.Signer | None", hashed: "Any"
-    ) -> "list[tuple[str, str]]":
-        """Return an attempt's headers in the order of the wire, signed for this moment.
+    def template(self, options: "Options") -> "transport.Template":
+        """Return what the heads of the requests of a view have in common."""
+        extra = options.extra_headers
+        known = self._templates.get(extra)
+        if known is None:
+            from sagewire import _impl
 
-        `hashed` is what `Call.hashed` gave. To be asked when the connection is in hand: a signature
-        is good for five minutes.
-        """
-        request = call.request
-        extra = call.options.extra_headers
-        signed = request.members
-        headers = [*self._leading, *signed, self._user_agent]
-        if self._in_lambda:
-            _add_trace_id(headers)
-        if extra:
-            names = call.options.extra_names
-            headers = [pair for pair in headers if pair[0].lower() not in names]
-            headers += extra
-            signed = [pair for pair in signed if pair[0].lower() not in names]
-            signed += extra
-        if signer is not None:
-            now = int(self.ambient.now())
-            headers += signer.sign("POST", request.url, signed, hashed, now)
-        headers += (("amz-sdk-invocation-id", call.identity), ("amz-sdk-request", call.progress))
-        if request.length is None:
-            headers.append(("Transfer-Encoding", "chunked"))
-        else:
-            headers.append(("Content-Length", str(request.length)))
-        return headers
+            known = _impl.transport.Template(self._host, self._user_agent, list(extra))
+            if len(self._templates) >= _TEMPLATES_KEPT:
+                self._templates.clear()
+            self._templates[extra] = known
+        return known
 
+    def trace_id(self) -> "str | None":
+        """Return the trace of the Lambda invocation that makes the call, as it is passed on."""
+        if not self._in_lambda:
+            return None
+        trace_id = os.environ.get("_X_AMZN_TRACE_ID")
+        if not trace_id:
+            return None
+        from sagewire.client.call import percent_encoded
 
-def is_streamed(body: "Any") -> bool:
-    """Say whether a request's body comes in pieces, from a file."""
-    return isinstance(body, (FilePayload, StreamPayload))
+        return percent_encoded(trace_id.encode("utf-8"), _TRACE_ID_CHARACTERS)
 
 
 def faulty_header(request: "Request") -> HTTPClientError:
@@ -158,13 +148,3 @@ def _ends_early(value: bytes) -> bool:
     """Say whether a line end in a header's value is followed by anything but a space or a tab."""
     lines = value.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     return any(line[:1] not in (b" ", b"\t") for line in lines[1:])
-
-
-def _add_trace_id(headers: "list[tuple[str, str]]") -> None:
-    """Pass on the trace of the Lambda invocation that this call is made from."""
-    trace_id = os.environ.get("_X_AMZN_TRACE_ID")
-    if trace_id:
-        from sagewire.client.call import percent_encoded
-
-        encoded = percent_encoded(trace_id.encode("utf-8"), _TRACE_ID_CHARACTERS)
-        headers.append(("X-Amzn-Trace-Id", encoded))

@@ -5,6 +5,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -67,8 +68,40 @@ class PoolSnapshot:
         )
 
 
+class Timing:
+    """How long each part of the attempt that succeeded took, in seconds; 0 for what did not happen.
+
+    `queue` waiting for a connection to become free, `connect` the look-up of the name and TCP,
+    `tls` its handshake, `send` from the connection in hand to the last byte of the request,
+    `first_byte` from there to the first of the answer, `body` from the answer's head to the last
+    byte of its body that has been read so far.
+    """
+
+    __slots__ = ("body", "connect", "first_byte", "queue", "send", "tls")
+
+    def __init__(
+        self,
+        queue: float,
+        connect: float,
+        tls: float,
+        send: float,
+        first_byte: float,
+        body: float,
+    ) -> None:
+        self.queue = queue
+        self.connect = connect
+        self.tls = tls
+        self.send = send
+        self.first_byte = first_byte
+        self.body = body
+
+    def __repr__(self) -> str:
+        parts = ("queue", "connect", "tls", "send", "first_byte", "body")
+        return f"Timing({', '.join(f'{part}={getattr(self, part):.6f}' for part in parts)})"
+
+
 class Result(dict):  # type: ignore[type-arg]
-    """boto3's dict of a call, with `attempts`.
+    """boto3's dict of a call, with `attempts` and `timing`.
 
     >>> result = Result(ContentType="text/csv")
     >>> result == {"ContentType": "text/csv"}
@@ -77,14 +110,22 @@ class Result(dict):  # type: ignore[type-arg]
     ()
     """
 
-    __slots__ = ("_attempts",)
+    __slots__ = ("_attempts", "_parts")
     _attempts: "tuple[tuple[Any, ...], ...]"
+    _parts: "Callable[[], tuple[float, ...]]"
 
     @classmethod
-    def of(cls, items: "dict[str, Any]", attempts: "tuple[tuple[Any, ...], ...]") -> "Result":
-        """Return a result of its items and the fields of its attempts."""
+    def of(
+        cls,
+        items: "dict[str, Any]",
+        attempts: "tuple[tuple[Any, ...], ...]",
+        parts: "tuple[float, ...] | None",
+    ) -> "Result":
+        """Return a result as it was: items, fields of its attempts, parts in seconds."""
         made = cls(items)
         made._attempts = attempts
+        if parts is not None:
+            made._parts = lambda: parts
         return made
 
     @property
@@ -93,5 +134,13 @@ class Result(dict):  # type: ignore[type-arg]
         # Kept as plain tuples: most callers never ask.
         return tuple(Attempt(*fields) for fields in getattr(self, "_attempts", ()))
 
+    @property
+    def timing(self) -> "Timing | None":
+        """How long the parts of the last attempt took; `None` for a dict that no call made."""
+        parts = getattr(self, "_parts", None)
+        return None if parts is None else Timing(*parts())
+
     def __reduce__(self) -> "Any":
-        return Result.of, (dict(self), getattr(self, "_attempts", ()))
+        parts = getattr(self, "_parts", None)
+        seconds = None if parts is None else parts()
+        return Result.of, (dict(self), getattr(self, "_attempts", ()), seconds)

@@ -18,12 +18,30 @@ use crate::support::gil::DETACH_THRESHOLD_BYTES;
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Signer>()?;
     module.add_class::<EventSigner>()?;
-    module.add_class::<Verifier>()
+    module.add_class::<Verifier>()?;
+    module.add_function(wrap_pyfunction!(sha256_hex, module)?)
+}
+
+/// Return the SHA-256 of bytes in lower-case hexadecimal.
+#[pyfunction]
+fn sha256_hex(py: Python<'_>, data: &Bound<'_, PyBytes>) -> String {
+    let bytes = data.as_bytes();
+    if bytes.len() < DETACH_THRESHOLD_BYTES {
+        return sigv4::sha256_hex(bytes);
+    }
+    py.detach(|| sigv4::sha256_hex(bytes))
 }
 
 /// Signs requests with one set of credentials for one region and service.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-struct Signer(Arc<sigv4::Signer>);
+pub(crate) struct Signer(Arc<sigv4::Signer>);
+
+impl Signer {
+    /// The signer below.
+    pub(crate) fn inner(&self) -> &sigv4::Signer {
+        &self.0
+    }
+}
 
 #[pymethods]
 impl Signer {
@@ -292,7 +310,7 @@ fn found(lookup: &Bound<'_, PyAny>) -> impl FnOnce(&str) -> Result<Option<Creden
     }
 }
 
-fn refused(py: Python<'_>, error: &InvalidArgument) -> PyErr {
+pub(crate) fn refused(py: Python<'_>, error: &InvalidArgument) -> PyErr {
     invalid_argument(py, error.argument, &error.problem, error.allowed)
 }
 

@@ -1,6 +1,9 @@
 //! The door of `transport`.
 
+mod template;
+
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyList, PyMemoryView, PyString,
 };
-use sagewire_net::transport::{self, PoolOptions, RequestHead, ResponseHead, TransportError};
+use sagewire_net::transport::{
+    self, PoolOptions, RequestHead, ResponseHead, Timing, TransportError,
+};
 
 use crate::support::errors::raise_with;
 use crate::support::signals;
@@ -19,6 +24,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TlsSettings>()?;
     module.add_class::<Pool>()?;
     module.add_class::<Connection>()?;
+    module.add_class::<template::Template>()?;
     module.add_class::<Response>()
 }
 
@@ -102,7 +108,7 @@ impl Pool {
             Some(idle) => idle,
             None => py
                 .detach(|| self.0.connect(timeout.map(from_now)))
-                .map_err(|error| Failure { url: &url, timeout, error }.into_py(py))?,
+                .map_err(|error| Failure { url: &url, seconds: timeout, error }.into_py(py))?,
         };
         let reused = connection.reused;
         Ok(Connection { url, reused, inner: Mutex::new(Some(connection)) })
@@ -146,7 +152,7 @@ impl Connection {
         let Some(mut connection) = taken else {
             return Err(PyRuntimeError::new_err("the connection is closed or in use"));
         };
-        let failed = |error| Failure { url: &self.url, timeout, error }.into_py(py);
+        let failed = |error| Failure { url: &self.url, seconds: timeout, error }.into_py(py);
         let pairs: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
             headers.iter().map(|pair| pair.extract()).collect::<PyResult<_>>()?;
         let headers: Vec<(&str, &str)> = pairs
@@ -235,7 +241,11 @@ struct Response {
     #[pyo3(get)]
     reason: String,
     url: String,
-    timeout: Option<f64>,
+    /// The deadline of the whole call, for the words of an error.
+    seconds: Option<f64>,
+    timing: Timing,
+    /// What has been added to the timing of the body, which another thread may be reading.
+    body_nanoseconds: AtomicU64,
     body: Mutex<Body>,
 }
 
@@ -254,15 +264,17 @@ impl Response {
         py: Python<'_>,
         response: transport::Response,
         url: String,
-        timeout: Option<f64>,
+        seconds: Option<f64>,
     ) -> PyResult<Self> {
         Ok(Self {
+            timing: response.timing,
+            body_nanoseconds: AtomicU64::new(0),
             reason: latin_1(&response.head.reason),
             url,
             status: response.head.status,
             version: response.head.version,
             headers: header_dict(py, &response.head)?,
-            timeout,
+            seconds,
             body: Mutex::new(Body::Idle(Box::new(response))),
         })
     }
@@ -281,9 +293,11 @@ impl Response {
         };
         let read =
             if body.is_here(amount) { body.read(amount) } else { py.detach(|| body.read(amount)) };
+        let nanoseconds = u64::try_from(body.timing.body.as_nanos()).unwrap_or(u64::MAX);
+        self.body_nanoseconds.store(nanoseconds, Ordering::Relaxed);
         let next = if body.is_over() { Body::Over } else { Body::Idle(body) };
         *lock(&self.body) = next;
-        read.map_err(|error| Failure { url: &self.url, timeout: self.timeout, error }.into_py(py))
+        read.map_err(|error| Failure { url: &self.url, seconds: self.seconds, error }.into_py(py))
     }
 }
 
@@ -323,6 +337,14 @@ impl Response {
         Ok(())
     }
 
+    /// Return the seconds of each part: queue, connect, TLS, send, first byte, body so far.
+    fn timing(&self) -> (f64, f64, f64, f64, f64, f64) {
+        let read = Duration::from_nanos(self.body_nanoseconds.load(Ordering::Relaxed));
+        let [queue, connect, tls, send, first_byte, body] =
+            Timing { body: read, ..self.timing }.parts().map(|part| part.as_secs_f64());
+        (queue, connect, tls, send, first_byte, body)
+    }
+
     /// Give up what is left.
     fn close(&self) {
         let taken = std::mem::replace(&mut *lock(&self.body), Body::Over);
@@ -335,13 +357,14 @@ impl Response {
 /// A failed exchange on its way to the exception that names the URL.
 struct Failure<'a> {
     url: &'a str,
-    timeout: Option<f64>,
+    /// The deadline of the whole call.
+    seconds: Option<f64>,
     error: TransportError,
 }
 
 impl Failure<'_> {
     fn into_py(self, py: Python<'_>) -> PyErr {
-        let (url, timeout) = (self.url, self.timeout);
+        let (url, seconds) = (self.url, self.seconds);
         let with_url = |class: &str| raise_with(py, class, |f| f.set_item("endpoint_url", url));
         let with_error = |class: &str, error: &str| {
             raise_with(py, class, |fields| {
@@ -362,7 +385,7 @@ impl Failure<'_> {
                 fields.set_item("endpoint_url", py.None())
             }),
             TransportError::Deadline(stage) => raise_with(py, "DeadlineExceededError", |fields| {
-                fields.set_item("seconds", timeout)?;
+                fields.set_item("seconds", seconds)?;
                 fields.set_item("stage", stage.words())?;
                 fields.set_item("endpoint_url", url)
             }),

@@ -12,7 +12,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 """
 
 from sagewire._pure.sigv4.event import EventSigner
+from sagewire._pure.sigv4.key import sha256_hex
 from sagewire._pure.sigv4.sign import Signer
 from sagewire._pure.sigv4.verify import Verifier
 
-__all__ = ["EventSigner", "Signer", "Verifier"]
+__all__ = ["EventSigner", "Signer", "Verifier", "sha256_hex"]

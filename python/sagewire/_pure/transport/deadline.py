@@ -20,8 +20,9 @@ class Deadline:
 
     __slots__ = ("_end", "_seconds", "_url")
 
-    def __init__(self, seconds: "float | None", url: str) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: "float | None", url: str, whole: "float | None" = None) -> None:
+        """`seconds` is what is left; `whole`, for the words of the error, what there was."""
+        self._seconds = seconds if whole is None else whole
         self._end = None if seconds is None else time.monotonic() + seconds
         self._url = url
 

@@ -22,10 +22,11 @@ from sagewire.exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
     from sagewire._pure.transport.pool import Pool
+    from sagewire._pure.transport.timing import Timing
 
     Body: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes] | None
 
@@ -53,8 +54,8 @@ def _given(pieces: "Iterator[bytes]") -> "Iterator[bytes]":
 class Connection:
     """A connection that is taken from its pool for one exchange."""
 
-    __slots__ = ("_incoming", "_owner", "_pool", "_read_timeout", "_socket", "_taken", "_url",
-                 "reused")  # fmt: skip
+    __slots__ = ("_incoming", "_owner", "_pool", "_read_timeout", "_socket", "_taken", "_timing",
+                 "_url", "reused")  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Connection:
         connected: "socket.socket",
         url: str,
         read_timeout: "float | None",
+        timing: "Timing",
         *,
         reused: bool,
     ) -> None:
@@ -72,6 +74,8 @@ class Connection:
         self._read_timeout = read_timeout
         self._incoming = Incoming(connected)
         self._taken = False
+        self._timing = timing
+        timing.lap()
         self.reused = reused
 
     def exchange(
@@ -88,15 +92,22 @@ class Connection:
         pieces, which are framed if the headers say `Transfer-Encoding: chunked`. `timeout` is what
         is left of the call's deadline in seconds, the body's reading included.
         """
+        return self._exchange(
+            lambda: request_head(method, target, headers), body, Deadline(timeout, self._url)
+        )
+
+    def _exchange(
+        self, make_head: "Callable[[], tuple[bytes, bool]]", body: "Body", deadline: Deadline
+    ) -> "Response":
         if self._taken:
             raise RuntimeError("the connection is closed or in use")
         self._taken = True
         incoming = self._incoming
-        incoming.deadline = Deadline(timeout, self._url)
+        incoming.deadline = deadline
         incoming.limit = self._read_timeout
         sent = True
         try:
-            head, chunked = request_head(method, target, headers)
+            head, chunked = make_head()
             self._send(head, body, chunked)
         except _BodyFailedError as failed:
             self.close()
@@ -168,9 +179,13 @@ class Connection:
 
     def _receive(self, sent: bool) -> "Response":
         incoming = self._incoming
+        timing = self._timing
+        timing.send = timing.lap()
         buffered = Buffered(incoming, _BUFFER_BYTES)
         incoming.stage = WAITING
         try:
+            buffered.peek(1)
+            timing.first_byte = timing.lap()
             parser = Parser(buffered)
             begin(parser)
             while parser.status < 200:
@@ -182,19 +197,26 @@ class Connection:
         except (http.client.HTTPException, OSError, ValueError):
             raise ConnectionClosedError(endpoint_url=self._url) from None
         incoming.stage = READING
-        return Response(self, parser, buffered, sent)
+        timing.lap()
+        return Response(self, parser, buffered, sent, timing)
 
 
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
-    __slots__ = ("_buffered", "_connection", "_one_reader", "_parser", "_reusable", "headers",
-                 "reason", "status", "version")  # fmt: skip
+    __slots__ = ("_buffered", "_connection", "_one_reader", "_parser", "_reusable", "_timing",
+                 "headers", "reason", "status", "version")  # fmt: skip
 
     def __init__(
-        self, connection: Connection, parser: Parser, buffered: Buffered, sent: bool
+        self,
+        connection: Connection,
+        parser: Parser,
+        buffered: Buffered,
+        sent: bool,
+        timing: "Timing",
     ) -> None:
         self._connection: Connection | None = None
+        self._timing = timing
         self._one_reader = threading.Lock()
         self._parser = parser
         self._buffered = buffered
@@ -227,7 +249,12 @@ class Response:
         try:
             return self._read(amount)
         finally:
+            self._timing.body = self._timing.since()
             self._one_reader.release()
+
+    def timing(self) -> "tuple[float, float, float, float, float, float]":
+        """Return the seconds of each part: queue, connect, TLS, send, first byte, body so far."""
+        return self._timing.parts()
 
     def _read(self, amount: "int | None") -> bytes:
         connection = self._connection

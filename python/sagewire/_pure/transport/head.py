@@ -26,18 +26,29 @@ def request_head(method: str, target: str, headers: "list[tuple[str, str]]") -> 
     start = (method.encode(), target.encode())
     fields = [(name.encode(), value.encode()) for name, value in headers]
     for what, part in zip(("method", "target"), start, strict=True):
-        if not _VISIBLE.fullmatch(part):
-            raise HTTPClientError(error=f"Invalid request {what} {part!r}")
-    lines = [b"%b %b HTTP/1.1" % start]
+        check_visible(what, part)
+    lines = [b"%b %b HTTP/1.1\r\n" % start]
     chunked = False
     for name, value in fields:
-        if not name or _ILLEGAL_NAME.search(name):
-            raise HTTPClientError(error=f"Invalid header name {name!r}")
-        if _ILLEGAL_VALUE.search(value):
-            raise HTTPClientError(error=f"Invalid header value {value!r}")
         chunked = chunked or (value == b"chunked" and name.lower() == b"transfer-encoding")
-        lines.append(b"%b: %b" % (name, value))
-    return b"\r\n".join(lines) + b"\r\n\r\n", chunked
+        lines.append(header_line(name, value))
+    lines.append(b"\r\n")
+    return b"".join(lines), chunked
+
+
+def check_visible(what: str, text: bytes) -> None:
+    """Refuse a method or a target that is no single word."""
+    if not _VISIBLE.fullmatch(text):
+        raise HTTPClientError(error=f"Invalid request {what} {text!r}")
+
+
+def header_line(name: bytes, value: bytes) -> bytes:
+    """Return a header's line, its end included."""
+    if not name or _ILLEGAL_NAME.search(name):
+        raise HTTPClientError(error=f"Invalid header name {name!r}")
+    if _ILLEGAL_VALUE.search(value):
+        raise HTTPClientError(error=f"Invalid header value {value!r}")
+    return b"%b: %b\r\n" % (name, value)
 
 
 class Parser(http.client.HTTPResponse):

@@ -7,6 +7,7 @@ import threading
 from sagewire._pure.transport.connect import connect
 from sagewire._pure.transport.deadline import Countdown, Deadline
 from sagewire._pure.transport.exchange import Connection
+from sagewire._pure.transport.timing import Timing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Pool:
 
         `url` is for the words of errors, `timeout` what is left of the call's deadline in seconds.
         """
+        return self._take(url, Deadline(timeout, url))
+
+    def _take(self, url: str, deadline: Deadline) -> Connection:
         if self._owner != os.getpid():
             self._start_afresh()
         while True:
@@ -79,16 +83,17 @@ class Pool:
             if idle is None:
                 break
             if not _is_readable(idle):
-                return Connection(self, idle, url, self._read_timeout, reused=True)
+                return Connection(self, idle, url, self._read_timeout, Timing(), reused=True)
             # Closed by the server, or talking out of turn.
             idle.close()
             self._release(None)
+        timing = Timing()
         try:
-            fresh = self._connected(url, timeout)
+            fresh = self._connected(url, deadline, timing)
         except BaseException:
             self._release(None)
             raise
-        return Connection(self, fresh, url, self._read_timeout, reused=False)
+        return Connection(self, fresh, url, self._read_timeout, timing, reused=False)
 
     def close(self) -> None:
         """Drop the idle connections. The pool goes on: the next call connects."""
@@ -104,14 +109,16 @@ class Pool:
         with self._lock:
             return self._busy + len(self._idle), self._busy, len(self._idle), 0
 
-    def _connected(self, url: str, timeout: "float | None") -> "socket.socket":
-        deadline = Deadline(timeout, url)
+    def _connected(self, url: str, deadline: Deadline, timing: Timing) -> "socket.socket":
         limit = Countdown(self._connect_timeout)
         plain = connect(self._host, self._port, limit, deadline, url, keepalive=self._keepalive)
+        timing.connect = timing.lap()
         if self._tls is None:
             return plain
         # The settings are this pool's own, their context made at its first handshake.
-        return self._tls._wrap(plain, self._host, limit, deadline, url)  # noqa: SLF001
+        wrapped = self._tls._wrap(plain, self._host, limit, deadline, url)  # noqa: SLF001
+        timing.tls = timing.lap()
+        return wrapped
 
     def _release(self, connected: "socket.socket | None", owner: "int | None" = None) -> None:
         """Take a connection back, or note that it is gone (`None`)."""

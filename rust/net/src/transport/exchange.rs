@@ -9,6 +9,7 @@ use super::head::{HeadScanner, RequestHead, ResponseHead};
 use super::pool::Borrowed;
 use super::reading::{Read, broken};
 use super::stream::Stream;
+use super::timing::Timing;
 
 /// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
 const ONE_BUFFER_BYTES: usize = 16_384;
@@ -24,11 +25,29 @@ pub struct Connection {
     deadline: Option<Instant>,
     chunked: bool,
     broken: bool,
+    timing: Timing,
+    /// When the part that is under way began.
+    since: Instant,
 }
 
 impl Connection {
-    pub(crate) fn new(place: Borrowed, stream: Stream, reused: bool) -> Self {
-        Self { place, stream, reused, deadline: None, chunked: false, broken: false }
+    pub(crate) fn new(place: Borrowed, stream: Stream, reused: bool, timing: Timing) -> Self {
+        Self {
+            place,
+            stream,
+            reused,
+            deadline: None,
+            chunked: false,
+            broken: false,
+            timing,
+            since: Instant::now(),
+        }
+    }
+
+    /// The duration of the part that ends now.
+    fn lap(&mut self) -> Duration {
+        let since = std::mem::replace(&mut self.since, Instant::now());
+        self.since.saturating_duration_since(since)
     }
 
     /// Prepares a request's head; nothing is sent yet.
@@ -37,8 +56,17 @@ impl Connection {
         head: &RequestHead<'_>,
         deadline: Option<Instant>,
     ) -> Result<(), TransportError> {
+        self.prepare_with(deadline, |out| head.write(out))
+    }
+
+    /// Prepares a request's head that `write` writes, saying whether it announces chunks.
+    pub fn prepare_with<E>(
+        &mut self,
+        deadline: Option<Instant>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
         self.stream.outgoing.clear();
-        self.chunked = head.write(&mut self.stream.outgoing)?;
+        self.chunked = write(&mut self.stream.outgoing)?;
         self.deadline = deadline;
         let each = self.place.pool.options.read_timeout;
         self.stream.wire.limits = Limits { each, until: None, deadline };
@@ -99,6 +127,7 @@ impl Connection {
 
     /// Waits for the answer's head. Informational answers (1xx) are skipped.
     pub fn receive(mut self) -> Result<Response, TransportError> {
+        self.timing.send = self.lap();
         loop {
             let head = self.receive_head()?;
             if head.status < 200 {
@@ -125,6 +154,7 @@ impl Connection {
             }
             match self.stream.fill() {
                 Ok(0) | Err(Cut::Failed(_)) => return Err(TransportError::Closed),
+                Ok(_) if self.timing.first_byte.is_zero() => self.timing.first_byte = self.lap(),
                 Ok(_) => {}
                 Err(Cut::Limit) => return Err(TransportError::HeadTimeout),
                 Err(Cut::Deadline) => return Err(TransportError::Deadline(Stage::Waiting)),
@@ -140,19 +170,26 @@ pub struct Response {
     pub head: ResponseHead,
     framing: Framing,
     reusable: bool,
+    /// How long each part took.
+    pub timing: Timing,
+    /// When the head was here.
+    begun: Instant,
     /// `None` once the body is over, or broken.
     connection: Option<Connection>,
 }
 
 impl Response {
-    fn new(connection: Connection, head: ResponseHead) -> Self {
+    fn new(mut connection: Connection, head: ResponseHead) -> Self {
         let framing = Framing::of(&head);
         // The bytes of a body that must not be there would be taken for the next answer.
         let stated = head.first("content-length").is_some_and(|length| length != b"0");
         let unexpected = matches!(head.status, 204 | 304) && stated;
         let to_close = framing == Framing::ToClose;
         let reusable = !(connection.broken || head.closes() || unexpected || to_close);
-        let mut response = Self { head, framing, reusable, connection: Some(connection) };
+        connection.lap();
+        let (timing, begun) = (connection.timing, connection.since);
+        let mut response =
+            Self { head, framing, reusable, timing, begun, connection: Some(connection) };
         response.finish_if_done();
         response
     }
@@ -193,6 +230,7 @@ impl Response {
         }
         let mut reading = Read::new(amount, &self.framing);
         let read = self.read_on(&mut reading);
+        self.timing.body = self.begun.elapsed();
         if read.is_err() {
             self.connection = None;
         }

@@ -28,35 +28,53 @@ pub struct RequestHead<'a> {
 impl RequestHead<'_> {
     /// Appends the head to `out`; says whether it announces a chunked body.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<bool, TransportError> {
-        let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        for (what, text) in [("method", self.method), ("target", self.target)] {
-            if !visible(text) {
-                let text = python_bytes(text.as_bytes());
-                return Err(TransportError::Client(format!("Invalid request {what} {text}")));
-            }
-        }
+        check_visible("method", self.method)?;
+        check_target(self.target)?;
         for part in [self.method, " ", self.target, " HTTP/1.1\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
         let mut chunked = false;
         for (name, value) in self.headers {
-            let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
-            if name.is_empty() || !name.bytes().all(is_name) {
-                let name = python_bytes(name.as_bytes());
-                return Err(TransportError::Client(format!("Invalid header name {name}")));
-            }
-            if has_line_end(value.as_bytes()) {
-                let value = python_bytes(value.as_bytes());
-                return Err(TransportError::Client(format!("Invalid header value {value}")));
-            }
+            push_header(out, name, value)?;
             chunked |= *value == "chunked" && name.eq_ignore_ascii_case("transfer-encoding");
-            for part in [name, ": ", value, "\r\n"] {
-                out.extend_from_slice(part.as_bytes());
-            }
         }
         out.extend_from_slice(b"\r\n");
         Ok(chunked)
     }
+}
+
+/// Refuses a request target that is no single word.
+pub(crate) fn check_target(target: &str) -> Result<(), TransportError> {
+    check_visible("target", target)
+}
+
+fn check_visible(what: &str, text: &str) -> Result<(), TransportError> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let text = python_bytes(text.as_bytes());
+    Err(TransportError::Client(format!("Invalid request {what} {text}")))
+}
+
+/// Appends a header's line.
+pub(crate) fn push_header(
+    out: &mut Vec<u8>,
+    name: &str,
+    value: &str,
+) -> Result<(), TransportError> {
+    let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    if name.is_empty() || !name.bytes().all(is_name) {
+        let name = python_bytes(name.as_bytes());
+        return Err(TransportError::Client(format!("Invalid header name {name}")));
+    }
+    if has_line_end(value.as_bytes()) {
+        let value = python_bytes(value.as_bytes());
+        return Err(TransportError::Client(format!("Invalid header value {value}")));
+    }
+    for part in [name, ": ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
 }
 
 /// Whether a value would end its header: a line end that no white space follows.

@@ -11,6 +11,8 @@
 //! head.rs      a request's head out; a response's head in (no I/O)
 //! body.rs      where a body ends (no I/O)
 //! reading.rs   one read of a body (no I/O)
+//! template.rs  a request's head, of what all calls share and of what is one's own (no I/O)
+//! timing.rs    how long each part of an exchange took
 //! exchange.rs  turns them over a wire
 //! ```
 //!
@@ -31,6 +33,8 @@ mod number;
 mod pool;
 mod reading;
 mod stream;
+mod template;
+mod timing;
 mod tls;
 mod wire;
 
@@ -39,5 +43,7 @@ pub use error::TransportError;
 pub use exchange::{Connection, Response};
 pub use head::{RequestHead, ResponseHead};
 pub use pool::{Pool, PoolOptions, Snapshot};
+pub use template::{Order, Refused, Template};
+pub use timing::Timing;
 pub use tls::TlsSettings;
 pub use wire::Interrupt;

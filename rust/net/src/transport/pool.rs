@@ -9,6 +9,7 @@ use super::deadline::Limits;
 use super::error::TransportError;
 use super::exchange::Connection;
 use super::stream::Stream;
+use super::timing::Timing;
 use super::tls::TlsSettings;
 use super::wire::{Interrupt, Wire};
 
@@ -74,7 +75,12 @@ impl Pool {
             // The lock is held for the pop alone.
             let stream = self.0.lock().pop()?;
             if stream.is_quiet() {
-                return Some(Connection::new(self.0.clone().borrowed(), stream, true));
+                return Some(Connection::new(
+                    self.0.clone().borrowed(),
+                    stream,
+                    true,
+                    Timing::default(),
+                ));
             }
         }
     }
@@ -82,21 +88,24 @@ impl Pool {
     /// A new connection; `deadline` is the end of the whole call.
     pub fn connect(&self, deadline: Option<Instant>) -> Result<Connection, TransportError> {
         let options = &self.0.options;
-        let until = options.connect_timeout.map(|limit| Instant::now() + limit);
+        let start = Instant::now();
+        let until = options.connect_timeout.map(|limit| start + limit);
         let limits = Limits { each: None, until, deadline };
         let interrupt = options.interrupt;
         let (host, keepalive) = (&options.host, options.tcp_keepalive);
         let socket = connect(host, options.port, &limits, keepalive, interrupt)?;
+        let mut timing = Timing { connect: start.elapsed(), ..Timing::default() };
         let mut wire = Wire::new(socket, interrupt);
         wire.limits = limits;
         let stream = match &options.tls {
             None => Stream::plain(wire),
             Some(tls) => {
                 let (tls, wire) = tls.connect(wire, host)?;
+                timing.tls = start.elapsed().saturating_sub(timing.connect);
                 Stream::tls(tls, wire)
             }
         };
-        Ok(Connection::new(self.0.clone().borrowed(), stream, false))
+        Ok(Connection::new(self.0.clone().borrowed(), stream, false, timing))
     }
 
     /// Drops the idle connections. The pool goes on: the next call connects.

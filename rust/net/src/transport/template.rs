@@ -1,0 +1,251 @@
+//! A request's head, made of what all calls of a client share and of what is this attempt's own.
+//! No I/O.
+
+use sagewire_core::sigv4::{Header, InvalidArgument, Payload, Signer};
+
+use super::error::TransportError;
+use super::head::{check_target, push_header};
+
+/// The heads of a client's requests, as far as they are all the same.
+pub struct Template {
+    /// `Host`, `Accept-Encoding`.
+    leading: Vec<u8>,
+    /// The value of `Host`, which is signed.
+    host: String,
+    /// `User-Agent`.
+    user_agent: Vec<u8>,
+    /// Headers that stand in place of a member's of the same name; sent and signed.
+    extra: Vec<(String, String)>,
+    extra_lines: Vec<u8>,
+}
+
+/// What is one attempt's own.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// The request target.
+    pub target: &'a str,
+    /// The whole URL, as it is signed.
+    pub url: &'a str,
+    /// The headers of the caller's parameters, in the caller's order; signed.
+    pub members: &'a [(&'a str, &'a str)],
+    /// The value of `X-Amzn-Trace-Id`; not signed.
+    pub trace_id: Option<&'a str>,
+    /// The value of `amz-sdk-invocation-id`.
+    pub identity: &'a str,
+    /// The value of `amz-sdk-request`.
+    pub progress: &'a str,
+    /// The body's length; `None` for a body in chunks.
+    pub length: Option<u64>,
+}
+
+/// Why there is no head.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refused {
+    /// It cannot be signed.
+    Signer(InvalidArgument),
+    /// It cannot be sent.
+    Head(TransportError),
+}
+
+impl From<InvalidArgument> for Refused {
+    fn from(error: InvalidArgument) -> Self {
+        Self::Signer(error)
+    }
+}
+
+impl From<TransportError> for Refused {
+    fn from(error: TransportError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl Template {
+    /// A template for an origin's `Host` header, a `User-Agent`, and headers of every call.
+    pub fn new(
+        host: String,
+        user_agent: &str,
+        extra: Vec<(String, String)>,
+    ) -> Result<Self, TransportError> {
+        let replaced = |name: &str| extra.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let mut leading = Vec::with_capacity(128);
+        push_header(&mut leading, "Host", &host)?;
+        if !replaced("accept-encoding") {
+            push_header(&mut leading, "Accept-Encoding", "identity")?;
+        }
+        let mut agent = Vec::with_capacity(128);
+        if !replaced("user-agent") {
+            push_header(&mut agent, "User-Agent", user_agent)?;
+        }
+        let mut extra_lines = Vec::new();
+        for (name, value) in &extra {
+            push_header(&mut extra_lines, name, value)?;
+        }
+        Ok(Self { leading, host, user_agent: agent, extra, extra_lines })
+    }
+
+    /// Appends an attempt's head, signed for `at`, in seconds since 1970, if there is a signer.
+    ///
+    /// To be asked when the connection is in hand: a signature is good for five minutes.
+    pub fn push_head(
+        &self,
+        out: &mut Vec<u8>,
+        order: &Order<'_>,
+        signer: Option<(&Signer, Payload<'_>, i64)>,
+    ) -> Result<(), Refused> {
+        check_target(order.target)?;
+        out.extend_from_slice(b"POST ");
+        out.extend_from_slice(order.target.as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        out.extend_from_slice(&self.leading);
+        for (name, value) in self.members(order) {
+            push_header(out, name, value)?;
+        }
+        out.extend_from_slice(&self.user_agent);
+        if let Some(trace_id) = order.trace_id {
+            push_header(out, "X-Amzn-Trace-Id", trace_id)?;
+        }
+        out.extend_from_slice(&self.extra_lines);
+        if let Some((signer, payload, at)) = signer {
+            self.push_signature(out, order, signer, payload, at)?;
+        }
+        push_header(out, "amz-sdk-invocation-id", order.identity)?;
+        push_header(out, "amz-sdk-request", order.progress)?;
+        match order.length {
+            None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Some(length) => push_header(out, "Content-Length", &length.to_string())?,
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    fn push_signature(
+        &self,
+        out: &mut Vec<u8>,
+        order: &Order<'_>,
+        signer: &Signer,
+        payload: Payload<'_>,
+        at: i64,
+    ) -> Result<(), Refused> {
+        let mut covered: Vec<Header<'_>> = Vec::with_capacity(order.members.len() + 2);
+        covered.push((b"host", self.host.as_bytes()));
+        let extra = self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in self.members(order).chain(extra) {
+            covered.push((name.as_bytes(), value.as_bytes()));
+        }
+        let signature = signer.sign("POST", order.url, &covered, payload, at)?;
+        push_header(out, "X-Amz-Date", &signature.date)?;
+        if let Some(token) = signer.credentials().token.as_deref().filter(|token| !token.is_empty())
+        {
+            push_header(out, "X-Amz-Security-Token", token)?;
+        }
+        if let Some(hash) = &signature.content_sha256 {
+            push_header(out, "X-Amz-Content-SHA256", hash)?;
+        }
+        push_header(out, "Authorization", &signature.authorization)?;
+        Ok(())
+    }
+
+    /// The members' headers, without those that the client's own replace.
+    fn members<'a>(&'a self, order: &Order<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let replaced =
+            |name: &str| self.extra.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        order.members.iter().copied().filter(move |(name, _)| !replaced(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sagewire_core::sigv4::{Credentials, Payload, Signer, SignerOptions};
+
+    use super::{Order, Refused, Template};
+
+    const ORDER: Order<'_> = Order {
+        target: "/endpoints/ep/invocations",
+        url: "http://h.test/endpoints/ep/invocations",
+        members: &[("Content-Type", "text/csv"), ("Accept", "a/b")],
+        trace_id: Some("Root=1"),
+        identity: "id",
+        progress: "attempt=1; max=3",
+        length: Some(2),
+    };
+
+    fn signer() -> Signer {
+        let credentials = Credentials {
+            access_key_id: "AKID".to_owned(),
+            secret_access_key: "secret".to_owned(),
+            token: Some("token".to_owned()),
+            expires_at: None,
+        };
+        let options = SignerOptions {
+            region: "us-east-1".to_owned(),
+            service: "sagemaker".to_owned(),
+            normalize_path: true,
+            double_encode: true,
+            content_sha256_header: false,
+        };
+        Signer::new(credentials, options)
+    }
+
+    fn head(template: &Template, order: &Order<'_>) -> Result<Vec<String>, Refused> {
+        let mut out = Vec::new();
+        template.push_head(&mut out, order, Some((&signer(), Payload::Body(b"{}"), 0)))?;
+        Ok(String::from_utf8_lossy(&out).split("\r\n").map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn headers_stand_in_botos_order() {
+        let template = Template::new("h.test".to_owned(), "us", Vec::new()).unwrap();
+        let names: Vec<_> = head(&template, &ORDER)
+            .unwrap()
+            .iter()
+            .map(|line| line.split(": ").next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "POST /endpoints/ep/invocations HTTP/1.1",
+                "Host",
+                "Accept-Encoding",
+                "Content-Type",
+                "Accept",
+                "User-Agent",
+                "X-Amzn-Trace-Id",
+                "X-Amz-Date",
+                "X-Amz-Security-Token",
+                "Authorization",
+                "amz-sdk-invocation-id",
+                "amz-sdk-request",
+                "Content-Length",
+                "",
+                ""
+            ]
+        );
+    }
+
+    #[test]
+    fn a_clients_own_headers_replace_members_and_are_signed() {
+        let extra = vec![
+            ("accept".to_owned(), "x/y".to_owned()),
+            ("user-agent".to_owned(), "me".to_owned()),
+        ];
+        let template = Template::new("h.test".to_owned(), "us", extra).unwrap();
+        let lines = head(&template, &Order { length: None, ..ORDER }).unwrap();
+        assert_eq!(
+            lines[3..7],
+            ["Content-Type: text/csv", "X-Amzn-Trace-Id: Root=1", "accept: x/y", "user-agent: me"]
+        );
+        let authorization = lines.iter().find(|line| line.starts_with("Authorization")).unwrap();
+        assert!(authorization.contains("SignedHeaders=accept;content-type;host;x-amz-date;"));
+        assert!(lines.contains(&"Transfer-Encoding: chunked".to_owned()));
+    }
+
+    #[test]
+    fn what_would_end_a_line_is_refused() {
+        let template = Template::new("h.test".to_owned(), "us", Vec::new()).unwrap();
+        let bad = [("Accept", "a\nb")];
+        let order = Order { members: &bad, ..ORDER };
+        assert!(matches!(head(&template, &order), Err(Refused::Head(_))));
+        assert!(head(&template, &Order { target: "/a b", ..ORDER }).is_err());
+        assert!(Template::new("h.test".to_owned(), "a\r\nb", Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! One attempt in one crossing of the border: take a connection, sign, send, receive.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+use sagewire_core::sigv4::Payload;
+use sagewire_net::transport::{self, Order, Refused, TransportError};
+
+use super::{Failure, Pool, Response, from_now, send_pieces, whole_body};
+use crate::sigv4::{Signer, refused};
+
+/// The heads of a client's requests, as far as they are all the same.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+pub(super) struct Template(transport::Template);
+
+#[pymethods]
+impl Template {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        host: String,
+        user_agent: &str,
+        extra: Vec<(String, String)>,
+    ) -> PyResult<Self> {
+        transport::Template::new(host, user_agent, extra)
+            .map(Self)
+            .map_err(|error| Failure { url: "", seconds: None, error }.into_py(py))
+    }
+
+    /// Return an attempt's head, signed for `at` if there is a signer.
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn head<'py>(
+        &self,
+        py: Python<'py>,
+        signer: Option<&Bound<'py, Signer>>,
+        at: i64,
+        url: &str,
+        target: &str,
+        members: &Bound<'py, PyList>,
+        payload: &Bound<'py, PyAny>,
+        length: Option<u64>,
+        trace_id: Option<&str>,
+        identity: &str,
+        progress: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let members = texts(members)?;
+        let members = borrowed(&members)?;
+        let order = Order { target, url, members: &members, trace_id, identity, progress, length };
+        let payload = signer.map(|_| covered(payload)).transpose()?;
+        let signer =
+            signer.zip(payload).map(|(signer, payload)| (signer.get().inner(), payload, at));
+        let mut head = Vec::with_capacity(1024);
+        self.0.push_head(&mut head, &order, signer).map_err(|why| raised(py, url, None, why))?;
+        Ok(PyBytes::new(py, &head))
+    }
+
+    /// Return the response to an attempt over a connection of `pool`, the body still to be read.
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn attempt(
+        &self,
+        py: Python<'_>,
+        pool: &Bound<'_, Pool>,
+        signer: Option<&Bound<'_, Signer>>,
+        clock: &Bound<'_, PyAny>,
+        url: &str,
+        target: &str,
+        members: &Bound<'_, PyList>,
+        payload: &Bound<'_, PyAny>,
+        body: &Bound<'_, PyAny>,
+        length: Option<u64>,
+        trace_id: Option<&str>,
+        identity: &str,
+        progress: &str,
+        deadline: Option<(f64, f64)>,
+    ) -> PyResult<Response> {
+        let members = texts(members)?;
+        let members = borrowed(&members)?;
+        let order = Order { target, url, members: &members, trace_id, identity, progress, length };
+        let signer = signer.map(|signer| signer.get().inner());
+        let payload = signer.map(|_| covered(payload)).transpose()?;
+        let end = deadline.map(|(left, _)| from_now(left));
+        let seconds = deadline.map(|(_, whole)| whole);
+        let failed = |why| raised(py, url, seconds, why);
+        let now = || seconds_since_1970(clock);
+        let prepared = |mut connection: transport::Connection, at| {
+            connection.prepare_with(end, |out| {
+                let signing = signer.zip(payload).map(|(by, payload)| (by, payload, at));
+                self.0.push_head(out, &order, signing).map(|()| length.is_none())
+            })?;
+            Ok(connection)
+        };
+        let pool = &pool.get().0;
+        let response = if let Some(body) = whole_body(body)? {
+            let exchange = |connection, at| {
+                let mut connection: transport::Connection = prepared(connection, at)?;
+                connection.send(&body)?;
+                Ok(connection.receive()?)
+            };
+            // An idle connection is in hand at once: the time is that of a moment ago, and the
+            // interpreter is let go of once. A new one may have taken minutes to make.
+            let at = now()?;
+            let went = py.detach(|| match pool.take_idle() {
+                Some(idle) => Went::Over(exchange(idle, at)),
+                None => Went::Connected(pool.connect(end)),
+            });
+            let exchanged = match went {
+                Went::Over(exchanged) => exchanged,
+                Went::Connected(Err(error)) => Err(Refused::Head(error)),
+                Went::Connected(Ok(fresh)) => {
+                    let at = now()?;
+                    py.detach(|| exchange(fresh, at))
+                }
+            };
+            exchanged.map_err(failed)?
+        } else {
+            let taken = py.detach(|| pool.take_idle().map_or_else(|| pool.connect(end), Ok));
+            let taken = taken.map_err(|error| failed(Refused::Head(error)))?;
+            let mut connection = prepared(taken, now()?).map_err(failed)?;
+            let broken = |error| failed(Refused::Head(error));
+            send_pieces(py, &mut connection, body, &broken)?;
+            py.detach(|| connection.receive()).map_err(broken)?
+        };
+        Response::new(py, response, url.to_owned(), seconds)
+    }
+}
+
+/// How far an attempt came without the interpreter.
+#[allow(clippy::large_enum_variant, reason = "both are moved once")]
+enum Went {
+    /// Over an idle connection, to its end.
+    Over(Result<transport::Response, Refused>),
+    /// To a new connection.
+    Connected(Result<transport::Connection, TransportError>),
+}
+
+type Texts<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>;
+
+fn texts<'py>(pairs: &Bound<'py, PyList>) -> PyResult<Texts<'py>> {
+    pairs.iter().map(|pair| pair.extract()).collect()
+}
+
+fn borrowed<'a>(pairs: &'a Texts<'_>) -> PyResult<Vec<(&'a str, &'a str)>> {
+    pairs.iter().map(|(name, value)| Ok((name.to_str()?, value.to_str()?))).collect()
+}
+
+/// What a signature covers of a body: the bytes, or their hash in text.
+fn covered<'a>(payload: &'a Bound<'_, PyAny>) -> PyResult<Payload<'a>> {
+    match payload.cast::<PyBytes>() {
+        Ok(body) => Ok(Payload::Body(body.as_bytes())),
+        Err(_) => Ok(Payload::Hash(payload.cast::<PyString>()?.to_str()?)),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a time beyond i64 is refused by the signer")]
+fn seconds_since_1970(clock: &Bound<'_, PyAny>) -> PyResult<i64> {
+    Ok(clock.call0()?.extract::<f64>()?.floor() as i64)
+}
+
+fn raised(py: Python<'_>, url: &str, seconds: Option<f64>, why: Refused) -> PyErr {
+    match why {
+        Refused::Signer(error) => refused(py, &error),
+        Refused::Head(error) => Failure { url, seconds, error }.into_py(py),
+    }
+}
