@@ -19,6 +19,7 @@ LAYERS = [
     ("config", "credentials", "endpoints", "retries"),
     ("client",),
     ("local",),
+    ("pytest_plugin",),
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

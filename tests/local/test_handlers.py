@@ -144,10 +144,13 @@ def test_members_that_are_absent(invoke):
     invoke(lambda request: seen.append(request) or b"", b"")
     request = seen[0]
     assert request.body == b""
-    assert request.headers == ()
+    assert request.headers == (("x-amzn-sagemaker-inference-id", request.inference_id),)
+    assert len(request.inference_id) == 36
+    assert request.variant_name == "AllTraffic"
     assert request.content_type is request.session_id is None
     assert repr(request) == "<Request InvokeEndpoint 'model' 0 bytes>"
-    assert request == Request("model", "InvokeEndpoint", [], b"")
+    assert request == Request("model", "InvokeEndpoint", list(request.headers), b"")
+    assert request != Request("model", "InvokeEndpoint", list(request.headers), b"", "other")
     with pytest.raises(AttributeError):
         request.body = b"other"
 

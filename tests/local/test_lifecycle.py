@@ -332,13 +332,22 @@ URLS = "http://host, with a port and a path if needed"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"endpoints": {"a b": echo}}, f"endpoints: 'a b' is no endpoint name; allowed: {NAMES}"),
-        ({"endpoints": {"": echo}}, f"endpoints: '' is no endpoint name; allowed: {NAMES}"),
-        ({"endpoints": {"a-": echo}}, f"endpoints: 'a-' is no endpoint name; allowed: {NAMES}"),
-        ({"endpoints": {"a\n": echo}}, f"endpoints: 'a\\n' is no endpoint name; allowed: {NAMES}"),
+        (
+            {"endpoints": {"a b": echo}},
+            f"endpoints: 'a b' is no name of an endpoint; allowed: {NAMES}",
+        ),
+        ({"endpoints": {"": echo}}, f"endpoints: '' is no name of an endpoint; allowed: {NAMES}"),
+        (
+            {"endpoints": {"a-": echo}},
+            f"endpoints: 'a-' is no name of an endpoint; allowed: {NAMES}",
+        ),
+        (
+            {"endpoints": {"a\n": echo}},
+            f"endpoints: 'a\\n' is no name of an endpoint; allowed: {NAMES}",
+        ),
         (
             {"endpoints": {"a" * 64: echo}},
-            f"endpoints: '{'a' * 64}' is no endpoint name; allowed: {NAMES}",
+            f"endpoints: '{'a' * 64}' is no name of an endpoint; allowed: {NAMES}",
         ),
         (
             {"endpoints": {"a": "https://h"}},
@@ -390,7 +399,7 @@ def test_arguments_that_cannot_be(arguments, words):
         ({"endpoints": {5: echo}}, "the name of an endpoint must be str, not int"),
         (
             {"endpoints": {"a": 5}},
-            "endpoints['a'] must be a callable or a container's URL, not int",
+            "endpoints['a'] must be a callable, a container's URL or a list of them, not int",
         ),
         ({"region": None}, "region must be str, not NoneType"),
         ({"host": 5}, "host must be str, not int"),

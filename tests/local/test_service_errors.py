@@ -90,20 +90,6 @@ def test_custom_attributes_at_and_over_the_limit(boto, local):
     ) == (400, "ValidationError", detected + "Member must consist of visible ASCII characters")
 
 
-def test_operations_that_are_not_answered(boto, local):
-    client = boto(local)
-    assert refusal(client.invoke_endpoint_async, EndpointName="echo", InputLocation="s3://b/k") == (
-        404,
-        "UnknownOperationException",
-        "This endpoint does not answer InvokeEndpointAsync.",
-    )
-    assert refusal(client.invoke_endpoint_with_response_stream, EndpointName="echo", Body=b"") == (
-        404,
-        "UnknownOperationException",
-        "This endpoint does not answer InvokeEndpointWithResponseStream.",
-    )
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_other_methods(local, method):
     parts = urlsplit(local.url)

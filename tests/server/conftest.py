@@ -1,5 +1,5 @@
 """The fixtures of local endpoints."""
 
-from tests.support.local_endpoints import boto, container
+from tests.support.local_endpoints import boto, container, other_container
 
-__all__ = ["boto", "container"]
+__all__ = ["boto", "container", "other_container"]

@@ -1,7 +1,6 @@
 """Variants, sessions, permissions, scripts and response streams at the front door."""
 
 import json
-import os
 import threading
 import time
 from contextlib import ExitStack
@@ -12,12 +11,7 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from sagewire.local.response import Response
 from tests.support.containers import started
-
-pytestmark = pytest.mark.skipif(
-    os.environ.get("SAGEWIRE_PURE", "0") != "0", reason="the pure front door is being built"
-)
-if os.environ.get("SAGEWIRE_PURE", "0") == "0":
-    from tests.support.front_door import Door
+from tests.support.front_door import Door
 
 
 def echo(request):

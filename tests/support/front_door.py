@@ -3,7 +3,7 @@
 import boto3
 from botocore.config import Config
 
-from sagewire._native._ext import FrontDoor
+from sagewire import _impl
 from sagewire.local.workers import Workers
 from sagewire.sigv4 import Credentials
 
@@ -38,14 +38,13 @@ class Door:
             **settings,
         }
         credentials = None if known is None else list(known)
-        self.server = FrontDoor(
+        self.server = _impl.server.FrontDoor(
             endpoints, host="127.0.0.1", port=0, region=REGION, credentials=credentials, **values
         )
         self.url = f"http://127.0.0.1:{self.server.port}"
         self._clients = []
         self.credentials = Credentials("AKID", "SECRET")
-        workers = Workers(self.server, _Dispatch(handlers))
-        workers.start()
+        Workers(self.server, handlers).start()
 
     def client(self, access_key_id="AKID", secret="SECRET", **config):
         settings = {"retries": {"max_attempts": 0}, "read_timeout": 20, **config}
@@ -67,16 +66,6 @@ class Door:
         self.server.stop(0.2)
         for client in self._clients:
             client.close()
-
-
-class _Dispatch:
-    """Handlers by endpoint, which find the variant's own by the request."""
-
-    def __init__(self, handlers):
-        self._handlers = handlers
-
-    def __getitem__(self, endpoint):
-        return next(handler for (name, _), handler in self._handlers.items() if name == endpoint)
 
 
 def address(url):

@@ -113,6 +113,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, b"", [(name, value)])
 
     def do_sleep(self, rest, body):
+        print("sleeping", flush=True)
         time.sleep(float(rest))
         self.answer(200, b"late")
 

@@ -9,17 +9,16 @@ import botocore.awsrequest
 import botocore.credentials
 
 
-def signed(local, name="echo", body=b"", headers=(), path=None, method="POST"):
+def signed(local, name="echo", body=b"", headers=(), path=None, method="POST", as_=None):
     """Return the bytes of a request, signed for a local endpoint."""
     netloc = urlsplit(local.url).netloc
     path = f"/endpoints/{name}/invocations" if path is None else path
     request = botocore.awsrequest.AWSRequest(
         method, f"http://{netloc}{path}", headers=dict(headers), data=body
     )
+    key = as_ or local.credentials
     credentials = botocore.credentials.Credentials(
-        local.credentials.access_key_id,
-        local.credentials.secret_access_key,
-        local.credentials.token,
+        key.access_key_id, key.secret_access_key, key.token
     )
     botocore.auth.SigV4Auth(credentials, "sagemaker", local.region).add_auth(request)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {netloc}"]

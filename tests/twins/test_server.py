@@ -27,7 +27,23 @@ def breaking(request):
     raise ValueError("bad row")
 
 
+def opening(request):
+    if request.session_id == "NEW_SESSION":
+        return Response(b"", headers={"X-Amzn-SageMaker-New-Session-Id": request.body.decode()})
+    if request.body == b"close":
+        closed = {"X-Amzn-SageMaker-Closed-Session-Id": request.session_id}
+        return Response(b"", headers=closed)
+    return b"here"
+
+
+def seen(request):
+    # An inference id that was made up is not the same twice.
+    headers = [(name, "made up" if len(value) == 36 else value) for name, value in request.headers]
+    return repr((headers, request.body, request.operation, request.variant_name))
+
+
 HANDLERS = {
+    "opening": opening,
     "echo": lambda request: Response(
         request.body,
         content_type=request.content_type,
@@ -44,10 +60,24 @@ HANDLERS = {
         content_type="a/b",
         headers=[("Content-Type", "c/d"), ("X-Amzn-SageMaker-New-Session-Id", "\xe9"), ("A", "b")],
     ),
-    "seen": lambda request: repr((request.headers, request.body, request.operation)),
+    "seen": seen,
 }
 # Nothing listens on the discard port.
-ADDRESSES = {**dict.fromkeys(HANDLERS), "dead": ("127.0.0.1", 9, "/invocations")}
+ENDPOINTS = {
+    **{name: [("AllTraffic", 1.0, None)] for name in HANDLERS},
+    "dead": [("AllTraffic", 1.0, [("127.0.0.1", 9, "/invocations")])],
+    "two": [("a", 0.0, None), ("b", 1.0, None)],
+    "none": [("a", 0.0, None)],
+}
+VARIANTS = {
+    **{(name, "AllTraffic"): handler for name, handler in HANDLERS.items()},
+    ("two", "a"): lambda request: request.variant_name,
+    ("two", "b"): lambda request: iter([request.variant_name.encode(), request.body]),
+}
+KNOWN = [
+    ("AKID", "SECRET", None, None, ["*"]),
+    ("AKIDSOME", "SECRET", None, None, ["se?n", "*o"]),
+]
 
 
 class Twin:
@@ -57,11 +87,20 @@ class Twin:
     credentials = Credentials("AKID", "SECRET")
 
     def __init__(self, module):
-        self.server = module.Server(
-            ADDRESSES, "127.0.0.1", 0, self.region, "AKID", "SECRET", None, None, 5.0, LIMIT
+        self.server = module.FrontDoor(
+            ENDPOINTS,
+            host="127.0.0.1",
+            port=0,
+            region=self.region,
+            credentials=KNOWN,
+            lookup=False,
+            model_timeout=5.0,
+            stream_timeout=5.0,
+            session_seconds=60.0,
+            max_body_bytes=LIMIT,
         )
         self.url = f"http://127.0.0.1:{self.server.port}"
-        Workers(self.server, HANDLERS).start()
+        Workers(self.server, VARIANTS).start()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +123,7 @@ def same(twins, make):
     return answers[0]
 
 
-@pytest.mark.parametrize("name", [*ADDRESSES, "unknown", "%22%0a%01%ff%C3%A9", ""])
+@pytest.mark.parametrize("name", [*ENDPOINTS, "unknown", "%22%0a%01%ff%C3%A9", ""])
 def test_every_kind_of_answer(twins, name):
     headers = {
         "Content-Type": "text/csv",
@@ -133,6 +172,103 @@ def test_every_kind_of_answer(twins, name):
 )
 def test_variations_of_a_request(twins, old, new):
     same(twins, lambda twin: signed(twin, "seen", b"hello").replace(old, new, 1))
+
+
+STREAM = "invocations-response-stream"
+
+
+def to(name, operation):
+    return f"/endpoints/{name}/{operation}"
+
+
+@pytest.mark.parametrize("name", [*ENDPOINTS, "unknown"])
+@pytest.mark.parametrize("body", [b"", b"hello"])
+def test_streams(twins, name, body):
+    headers = {
+        "Content-Type": "text/csv",
+        "X-Amzn-SageMaker-Accept": "a/b",
+        "Accept": "dropped",
+        "X-Amzn-SageMaker-Custom-Attributes": "a; b",
+        "X-Amzn-SageMaker-Content-Type": "dropped too",
+    }
+    path = to(name, STREAM)
+    same(twins, lambda twin: signed(twin, name, body, headers, path))
+
+
+@pytest.mark.parametrize("operation", ["invocations", STREAM])
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("Target-Variant", ["a", "b", "c", "AllTraffic", "-", "a" * 64, ""]),
+        ("Session-Id", ["NEW_SESSION", "unknown", "not_one", "a" * 257]),
+        ("Target-Model", ["m", " ", "", "m\tm", "m" * 1024, "m" * 1025]),
+        ("Target-Container-Hostname", ["h", "h_h", "h" * 64]),
+        ("Inference-Id", ["i", "", "i" * 64, "i" * 65, "\xe9"]),
+        ("Inference-Component", ["c", "c.c", "c" * 64]),
+        ("Prefix-Aware-Id", ["p", "p" * 65]),
+        ("Enable-Explanations", ["`true`", "\xe9", "e" * 65]),
+        ("Custom-Attributes", ["x" * 1024, "x" * 1025, "a\tb", "caf\xe9"]),
+    ],
+)
+def test_members(twins, operation, header, values):
+    for name in ("two", "dead", "seen", "none"):
+        for value in values:
+            headers = {f"X-Amzn-SageMaker-{header}": value}
+            path = to(name, operation)
+            same(twins, lambda twin, n=name, h=headers, p=path: signed(twin, n, b"x", h, p))
+
+
+@pytest.mark.parametrize("operation", ["invocations", STREAM, "async-invocations"])
+@pytest.mark.parametrize("key", ["AKID", "AKIDSOME", "AKIDNONE"])
+def test_permissions(twins, operation, key):
+    credentials = Credentials(key, "SECRET")
+    for name in ("seen", "echo", "two", "Unknown"):
+        path = to(name, operation)
+        same(twins, lambda twin, n=name, p=path: signed(twin, n, b"x", path=p, as_=credentials))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    operation=st.sampled_from(["invocations", STREAM]),
+    name=st.sampled_from(["seen", "two", "breaking"]),
+    members=st.dictionaries(
+        st.sampled_from(["Target-Variant", "Target-Model", "Session-Id", "Inference-Id", "Accept"]),
+        st.text("aA0-_./ NEW_SESSION", max_size=12),
+        max_size=3,
+    ),
+    body=st.binary(max_size=40),
+)
+def test_any_members(twins, operation, name, members, body):
+    headers = {f"X-Amzn-SageMaker-{key}": value for key, value in members.items()}
+    path = to(name, operation)
+    same(twins, lambda twin: signed(twin, name, body, headers, path))
+
+
+def test_sessions(twins):
+    opened = {"X-Amzn-SageMaker-Session-Id": "NEW_SESSION"}
+    for end in ("", "; Expires=2099-01-01T00:00:00Z", "; Expires=2001-01-01T00:00:00Z", "; x"):
+        same(twins, lambda twin, e=end: signed(twin, "opening", f"s-1{e}".encode(), opened))
+        for body in (b"x", b"close", b"x"):
+            headers = {"X-Amzn-SageMaker-Session-Id": "s-1"}
+            same(twins, lambda twin, b=body, h=headers: signed(twin, "opening", b, h))
+
+
+@pytest.mark.parametrize("operation", ["invocations", STREAM])
+def test_scripts(twins, operation):
+    faults = [
+        (0.0, 503, "ServiceUnavailable", 'in "these" words\n\xe9', False),
+        (0.05, 0, "", "", False),
+        (0.0, 424, "ModelError", "bad row", False),
+        (0.0, 0, "", "", True),
+        *((0.0, status, "E", "", False) for status in range(400, 600)),
+    ]
+    for twin in twins:
+        twin.server.script("echo", faults)
+    path = to("echo", operation)
+    for _ in range(len(faults) + 1):
+        same(twins, lambda twin: signed(twin, "echo", b"x", path=path))
 
 
 def test_limits(twins):
@@ -227,6 +363,6 @@ def test_same_names_and_signatures():
             if callable(function) and callable(getattr(other, key, None)):
                 names = list(inspect.signature(function).parameters)
                 assert names == list(inspect.signature(getattr(other, key)).parameters)
-    assert list(inspect.signature(native.Server).parameters) == list(
-        inspect.signature(pure.Server).parameters
+    assert list(inspect.signature(native.FrontDoor).parameters) == list(
+        inspect.signature(pure.FrontDoor).parameters
     )

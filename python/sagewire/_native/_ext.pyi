@@ -11,7 +11,6 @@ __all__ = [
     "Lookup",
     "Pool",
     "Response",
-    "Server",
     "Signer",
     "Template",
     "TlsSettings",
@@ -110,26 +109,6 @@ class Verifier:
     ) -> tuple[str, str, str | None]: ...
 
 # server: rust/py/src/server.rs
-
-@final
-class Server:
-    def __new__(
-        cls,
-        endpoints: dict[str, tuple[str, int, str] | None],
-        host: str,
-        port: int,
-        region: str,
-        access_key_id: str,
-        secret_access_key: str,
-        token: str | None,
-        expires_at: int | None,
-        model_timeout: float,
-        max_body_bytes: int,
-    ) -> Server: ...
-    @property
-    def port(self) -> int: ...
-    def take(self, patience: float) -> Call | None: ...
-    def stop(self, grace: float) -> None: ...
 
 @final
 class FrontDoor:

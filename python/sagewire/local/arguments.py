@@ -1,35 +1,38 @@
 """The arguments of a local endpoint: what they may be, and the words where they are not."""
 
 from sagewire.exceptions import InvalidArgumentError
+from sagewire.local.callers import Caller
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeAlias
 
     Address: TypeAlias = tuple[str, int, str]
 
+NOT_STARTED = "the local endpoint is not started: enter it with `with`, or start()"
 
-def endpoint_name(name: object) -> str:
-    """Return an endpoint's name if the API model allows it."""
+
+def name(argument: str, kind: str, name: object) -> str:
+    """Return a name if the API model allows it for an endpoint or a variant."""
     import re
 
     if not isinstance(name, str):
-        raise TypeError(f"the name of an endpoint must be str, not {type(name).__name__}")
+        raise TypeError(f"the name of {kind} must be str, not {type(name).__name__}")
     if len(name) > 63 or not re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
         raise InvalidArgumentError(
-            argument="endpoints",
-            problem=f"{name!r} is no endpoint name",
+            argument=argument,
+            problem=f"{name!r} is no name of {kind}",
             allowed="1 to 63 letters, digits and hyphens, no hyphen first or last",
         )
     return name
 
 
-def container_address(name: str, url: str) -> "Address":
+def container_address(argument: str, url: str) -> "Address":
     """Return a container's host, port and path of invocations."""
     from urllib.parse import urlsplit
 
-    argument = f"endpoints[{name!r}]"
     allowed = "http://host, with a port and a path if needed"
     try:
         parts = urlsplit(url)
@@ -85,6 +88,17 @@ def seconds(argument: str, value: float) -> float:
     return float(value)
 
 
+def weight(argument: str, value: float) -> float:
+    """Return a variant's weight. The service takes any number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} must be a number, not {type(value).__name__}")
+    if not 0 <= value <= 1e9:
+        raise InvalidArgumentError(
+            argument=argument, problem=f"{value} is out of range", allowed="0 to 1e9"
+        )
+    return float(value)
+
+
 def host(host: str) -> str:
     """Return an IP address to listen on."""
     import ipaddress
@@ -120,3 +134,49 @@ def _random_credentials() -> "Credentials":
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     key = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
     return Credentials(key, secrets.token_urlsafe(30))
+
+
+def callers(own: "Credentials", callers: "Iterable[Caller]") -> "list[Caller]":
+    """Return everybody who may call, each key once."""
+    if isinstance(callers, (str, Caller)) or not hasattr(callers, "__iter__"):
+        raise TypeError(f"callers must be an iterable of Caller, not {type(callers).__name__}")
+    known = {own.access_key_id: Caller(own)}
+    for caller in callers:
+        if not isinstance(caller, Caller):
+            raise TypeError(f"callers must consist of Caller, not {type(caller).__name__}")
+        key = caller.credentials.access_key_id
+        if key in known:
+            raise InvalidArgumentError(
+                argument="callers", problem=f"{key} occurs twice", allowed="each key once"
+            )
+        known[key] = caller
+    return list(known.values())
+
+
+def optional_callable(argument: str, value: "Callable[..., Any] | None") -> "Any":
+    """Return a callable, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{argument} must be a callable or None, not {type(value).__name__}")
+    return value
+
+
+def verify_signatures(host: str, value: bool) -> bool:
+    """Return whether signatures are verified; warn where they are not."""
+    if not isinstance(value, bool):
+        raise TypeError(f"verify_signatures must be bool, not {type(value).__name__}")
+    if not value:
+        import ipaddress
+        import warnings
+
+        if not ipaddress.ip_address(host).is_loopback:
+            raise InvalidArgumentError(
+                argument="verify_signatures",
+                problem=f"anybody who reaches {host} could call",
+                allowed="True, or a loopback address as host",
+            )
+        warnings.warn(
+            "this local endpoint answers calls without looking at their signatures",
+            UserWarning,
+            stacklevel=3,
+        )
+    return value

@@ -4,32 +4,36 @@ import os
 import weakref
 
 from sagewire.local import arguments
+from sagewire.local.callers import start_lookups, wired
+from sagewire.local.faults import Scripted
+from sagewire.local.variant import variants_of
 from sagewire.local.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeAlias
+    from collections.abc import Iterable, Mapping
 
-    from sagewire._pure.server import Server
-    from sagewire.local.request import Request
-    from sagewire.local.response import Result
+    from sagewire._pure.server import FrontDoor
+    from sagewire.local.callers import Caller, Lookup
+    from sagewire.local.variant import Handler, Target, Variant, Wired
     from sagewire.sigv4 import Credentials
-
-    Handler: TypeAlias = Callable[[Request], Result]
-    Address: TypeAlias = tuple[str, int, str]
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 MAX_BODY_BYTES = 6_291_456
 MODEL_TIMEOUT_SECONDS = 60.0
+# https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-test-endpoints.html
+STREAM_TIMEOUT_SECONDS = 480.0
+# How long a session lives between two calls if its model named no end.
+SESSION_SECONDS = 1200.0
 # Half of the second within which `stop` returns; the other half is for cutting what is left.
 GRACE_SECONDS = 0.4
 
 
-class LocalEndpoint:
+class LocalEndpoint(Scripted):
     """A real server that takes signed calls for the endpoints it is given, and answers them.
 
-    `endpoints` maps an endpoint's name to a handler or to the URL of a model's container:
+    `endpoints` maps an endpoint's name to a handler, to the URL of a model's container (or a list
+    of URLs, of containers that do the same), or to several production variants:
 
     - a handler is a callable that takes a `Request` and returns bytes, text, (bytes, content type),
       a `Response`, or an iterator of bytes, which is sent part by part as it comes. It runs on a
@@ -39,75 +43,82 @@ class LocalEndpoint:
     - a container's URL is `http://host:port`. A request goes to `<url>/invocations` with the
       headers that the API supports, its answer comes back with the same care. The container's 4xx
       and 5xx become `ModelError`.
+    - several variants are a mapping of their names to handlers, URLs or `Variant`s, which have
+      weights: `{"shop": {"old": Variant(handler, weight=9), "new": "http://127.0.0.1:8080"}}`.
+      `InvokedProductionVariant` says which one answered; a caller's `TargetVariant` decides itself.
 
-    Every call's SigV4 signature is verified, body included, against `credentials` (random ones
-    unless given) and `region`. `host` and `port` say where to listen; port 0 takes a free one.
-    `model_timeout` is how many seconds a model has for its answer (for an iterator: for each part).
-    `max_body_bytes` is the largest body, of a request or of an answer that comes whole.
+    For `invoke_endpoint_with_response_stream` each part of a handler's iterator, and each chunk of
+    a container's answer, is one `PayloadPart`; what goes wrong after the first becomes
+    `ModelStreamError` in the stream.
+
+    Every call's SigV4 signature is verified, body included, for `region` and against `credentials`
+    (random ones unless given), those of further `callers`, and what `lookup`, a callable, returns
+    for an access key id: `Credentials`, a `Caller` or None. `verify_signatures=False` accepts every
+    call; it warns, and it is refused for any `host` but loopback.
+
+    `host` and `port` say where to listen; port 0 takes a free one. `model_timeout` is how many
+    seconds a model has for its answer (for an iterator: for each part), `stream_timeout` for a
+    whole response stream. `max_body_bytes` is the largest body, of a request or of an answer that
+    comes whole.
 
     >>> import sagewire
     >>> from sagewire.local import LocalEndpoint
     >>> with LocalEndpoint({"upper": lambda request: request.body.upper()}) as local:
-    ...     client = sagewire.client(
-    ...         region_name=local.region,
-    ...         endpoint_url=local.url,
-    ...         credentials=local.credentials,
-    ...     )
+    ...     client = sagewire.client(**local.client_arguments)
     ...     client.invoke_endpoint(EndpointName="upper", Body=b"hello")["Body"].read()
     b'HELLO'
+
+    `fail_with`, `delay`, `drop_connection` and `let_pass` script what the next calls suffer.
 
     It is a context manager; `start` and `stop` do the same without one. It is used once: stopped,
     it cannot be started again. A process forked from this one does not own the server: there,
     `stop` does nothing.
 
-    Raises `InvalidArgumentError` for a name, URL, region, port, time-out or limit that cannot be,
-    `TypeError` for a value that is neither callable nor text, `OSError` where it cannot listen.
+    Raises `InvalidArgumentError` for a name, URL, weight, region, port, time-out or limit
+    that cannot be, `TypeError` for a value of another type, `OSError` where it cannot listen.
     """
 
     def __init__(
         self,
-        endpoints: "Mapping[str, Handler | str]",
+        endpoints: "Mapping[str, Target | Mapping[str, Target | Variant]]",
         *,
         region: str = "us-east-1",
         credentials: "Credentials | None" = None,
+        callers: "Iterable[Caller]" = (),
+        lookup: "Lookup | None" = None,
+        verify_signatures: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
         model_timeout: float = MODEL_TIMEOUT_SECONDS,
+        stream_timeout: float = STREAM_TIMEOUT_SECONDS,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         if not hasattr(endpoints, "items"):
             raise TypeError(f"endpoints must be a mapping, not {type(endpoints).__name__}")
-        self._handlers: dict[str, Handler] = {}
-        self._addresses: dict[str, Address | None] = {}
-        for name, target in endpoints.items():
-            self._addresses[arguments.endpoint_name(name)] = self._address(name, target)
+        self._handlers: dict[tuple[str, str], Handler] = {}
+        self._endpoints: dict[str, list[Wired]] = {}
+        for name, value in endpoints.items():
+            arguments.name("endpoints", "an endpoint", name)
+            self._endpoints[name], handlers = variants_of(name, value)
+            self._handlers.update({(name, variant): each for variant, each in handlers.items()})
         self._region = arguments.region(region)
         self._credentials = arguments.credentials(credentials)
+        self._callers = arguments.callers(self._credentials, callers)
+        self._lookup = arguments.optional_callable("lookup", lookup)
         self._host = arguments.host(host)
+        self._verifies = arguments.verify_signatures(self._host, verify_signatures)
         self._port = arguments.integer("port", port, 0, 65_535)
         self._model_timeout = arguments.seconds("model_timeout", model_timeout)
+        self._stream_timeout = arguments.seconds("stream_timeout", stream_timeout)
         self._max_body_bytes = arguments.integer("max_body_bytes", max_body_bytes, 0, 2**31 - 1)
-        self._server: Server | None = None
+        self._server: FrontDoor | None = None
         self._stop: weakref.finalize[..., LocalEndpoint] | None = None
-
-    def _address(self, name: str, target: "Handler | str") -> "Address | None":
-        if isinstance(target, str):
-            return arguments.container_address(name, target)
-        if not callable(target):
-            raise TypeError(
-                f"endpoints[{name!r}] must be a callable or a container's URL, "
-                f"not {type(target).__name__}"
-            )
-        self._handlers[name] = target
-        return None
 
     @property
     def url(self) -> str:
         """The URL to give to a client as its `endpoint_url`."""
         if self._server is None:
-            raise RuntimeError(
-                "the local endpoint is not started: enter it with `with`, or start()"
-            )
+            raise RuntimeError(arguments.NOT_STARTED)
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._server.port}"
 
@@ -121,24 +132,51 @@ class LocalEndpoint:
         """The credentials that calls must be signed with."""
         return self._credentials
 
+    @property
+    def client_arguments(self) -> "dict[str, str | None]":
+        """The keyword arguments that make a client of this endpoint, sagewire's or boto3's."""
+        return {
+            "region_name": self._region,
+            "endpoint_url": self.url,
+            "aws_access_key_id": self._credentials.access_key_id,
+            "aws_secret_access_key": self._credentials.secret_access_key,
+            "aws_session_token": self._credentials.token,
+        }
+
+    @property
+    def environment(self) -> "dict[str, str]":
+        """The environment variables that make AWS's SDKs and its CLI call this endpoint."""
+        variables = {
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.url,
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_ACCESS_KEY_ID": self._credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_access_key,
+        }
+        if self._credentials.token is not None:
+            variables["AWS_SESSION_TOKEN"] = self._credentials.token
+        return variables
+
     def start(self) -> "LocalEndpoint":
         """Listen and answer until `stop`, the process's end, or the last reference is gone."""
         if self._server is not None:
             raise RuntimeError("a local endpoint is started once; make another one")
         from sagewire import _impl
 
-        expires_at = self._credentials.expires_at
+        known = None
+        if self._verifies:
+            known = [(one.credentials.access_key_id, *wired(one)) for one in self._callers]
         try:
-            server = _impl.server.Server(
-                self._addresses,
+            server = _impl.server.FrontDoor(
+                self._endpoints,
                 self._host,
                 self._port,
                 self._region,
-                self._credentials.access_key_id,
-                self._credentials.secret_access_key,
-                self._credentials.token,
-                None if expires_at is None else int(expires_at.timestamp()),
+                known,
+                self._lookup is not None,
                 self._model_timeout,
+                self._stream_timeout,
+                SESSION_SECONDS,
                 self._max_body_bytes,
             )
         except OSError as error:
@@ -148,6 +186,8 @@ class LocalEndpoint:
         workers = Workers(server, self._handlers)
         if self._handlers:
             workers.start()
+        if self._lookup is not None:
+            start_lookups(server, self._lookup)
         self._server = server
         self._stop = weakref.finalize(self, _stop, server, workers, os.getpid())
         return self
@@ -169,12 +209,12 @@ class LocalEndpoint:
 
     def __repr__(self) -> str:
         if self._stop is None:
-            return f"<LocalEndpoint {list(self._addresses)} not started>"
+            return f"<LocalEndpoint {list(self._endpoints)} not started>"
         state = "running" if self._stop.alive else "stopped"
-        return f"<LocalEndpoint {list(self._addresses)} at {self.url}, {state}>"
+        return f"<LocalEndpoint {list(self._endpoints)} at {self.url}, {state}>"
 
 
-def _stop(server: "Server", workers: Workers, owner: int) -> None:
+def _stop(server: "FrontDoor", workers: Workers, owner: int) -> None:
     if os.getpid() == owner:
         server.stop(GRACE_SECONDS)
         workers.join(0.1)

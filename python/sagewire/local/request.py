@@ -1,28 +1,42 @@
 """What a handler is given: the request as the service would hand it to a model's container."""
 
+# What an endpoint with one variant calls it, in the console and in the SDK.
+ONLY_VARIANT = "AllTraffic"
+
 
 class Request:
     """One request to an endpoint. Its attributes cannot be changed.
 
     `headers` are the headers that the API of the operation supports, as (name, value) pairs in the
     order of arrival, names in lower case, values as the bytes on the wire read as Latin-1. A member
-    that the caller did not give is None.
+    that the caller did not give is None, but for `inference_id`, which every request has.
     """
 
-    __slots__ = ("_body", "_endpoint_name", "_headers", "_operation")
+    __slots__ = ("_body", "_endpoint_name", "_headers", "_operation", "_variant_name")
 
     def __init__(
-        self, endpoint_name: str, operation: str, headers: "list[tuple[str, str]]", body: bytes
+        self,
+        endpoint_name: str,
+        operation: str,
+        headers: "list[tuple[str, str]]",
+        body: bytes,
+        variant_name: str = ONLY_VARIANT,
     ) -> None:
         self._endpoint_name = endpoint_name
         self._operation = operation
         self._headers = tuple(headers)
         self._body = body
+        self._variant_name = variant_name
 
     @property
     def endpoint_name(self) -> str:
         """The name under which the endpoint was called."""
         return self._endpoint_name
+
+    @property
+    def variant_name(self) -> str:
+        """The production variant that was chosen for it."""
+        return self._variant_name
 
     @property
     def operation(self) -> str:
@@ -71,7 +85,7 @@ class Request:
 
     @property
     def inference_id(self) -> "str | None":
-        """`InferenceId`: the caller's name for this inference."""
+        """`InferenceId`: the caller's name for this inference, or the one that it was given."""
         return self._header("x-amzn-sagemaker-inference-id")
 
     @property
@@ -109,4 +123,10 @@ class Request:
         return hash(self._fields())
 
     def _fields(self) -> "tuple[object, ...]":
-        return self._endpoint_name, self._operation, self._headers, self._body
+        return (
+            self._endpoint_name,
+            self._variant_name,
+            self._operation,
+            self._headers,
+            self._body,
+        )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from sagewire._pure.server import Call, Server
+    from sagewire._pure.server import Call, FrontDoor
 
 # Calls beyond this many wait for a thread; the model's time-out runs meanwhile.
 MOST_THREADS = 64
@@ -28,10 +28,10 @@ PATIENCE_SECONDS = 0.005
 
 
 class Workers:
-    """Takes calls from a server and answers them with the endpoints' handlers."""
+    """Takes calls from a server and answers them with the handlers of endpoints and variants."""
 
     def __init__(
-        self, server: "Server", handlers: "Mapping[str, Callable[[Request], Any]]"
+        self, server: "FrontDoor", handlers: "Mapping[tuple[str, str], Callable[[Request], Any]]"
     ) -> None:
         self._server = server
         self._handlers = handlers
@@ -72,8 +72,10 @@ class Workers:
     def _answer(self, call: "Call") -> None:
         body: bytes | Iterator[bytes]
         try:
-            handler = self._handlers[call.endpoint_name]
-            request = Request(call.endpoint_name, call.operation, call.headers, call.body)
+            handler = self._handlers[call.endpoint_name, call.variant_name]
+            request = Request(
+                call.endpoint_name, call.operation, call.headers, call.body, call.variant_name
+            )
             status, headers, body = to_answer(handler(request))
             if isinstance(body, bytes):
                 call.answer(status, headers, body)

@@ -24,7 +24,6 @@ const COPY_UP_TO_BYTES: usize = 65_536;
 
 /// Adds this capability's classes to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyServer>()?;
     module.add_class::<PyFrontDoor>()?;
     module.add_class::<PyLookup>()?;
     module.add_class::<PyCall>()
@@ -81,13 +80,22 @@ impl PyFrontDoor {
                 })
                 .collect()
         });
+        let address: IpAddr =
+            host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
         let settings = Settings {
             changeable: Changeable { endpoints: endpoints.collect(), known },
+            address,
+            port,
+            region,
             lookup,
             limits: Limits { max_body_bytes, ..Limits::default() },
             session_seconds: i64::try_from(session_seconds).unwrap_or(i64::MAX),
-            plain: false,
-            ..settings(host, port, region)?
+            ping_every: None,
+            threads: 1,
+            observer: None,
+            clock: seconds_since_1970,
+            // The standard library seeds its hash maps from the system's randomness.
+            seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
         };
         Ok(Self { server: start(py, settings)? })
     }
@@ -172,28 +180,6 @@ fn variant((name, weight, containers): VariantTuple) -> Variant {
     Variant { name, weight, target }
 }
 
-/// The settings that every server here has in common.
-fn settings(host: &str, port: u16, region: String) -> PyResult<Settings> {
-    let address: IpAddr =
-        host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
-    Ok(Settings {
-        changeable: Changeable { endpoints: HashMap::new(), known: Some(Vec::new()) },
-        address,
-        port,
-        region,
-        lookup: false,
-        limits: Limits::default(),
-        session_seconds: 0,
-        ping_every: None,
-        threads: 1,
-        plain: false,
-        observer: None,
-        clock: seconds_since_1970,
-        // The standard library seeds its hash maps from the system's randomness.
-        seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
-    })
-}
-
 fn start(py: Python<'_>, settings: Settings) -> PyResult<server::Server> {
     py.detach(|| server::Server::start(settings)).map_err(|error| {
         // OSError picks its subclass by the number.
@@ -202,73 +188,6 @@ fn start(py: Python<'_>, settings: Settings) -> PyResult<server::Server> {
             None => error.into(),
         }
     })
-}
-
-/// A server that runs from its construction until `stop`.
-#[pyclass(name = "Server", frozen)]
-struct PyServer {
-    server: server::Server,
-}
-
-#[pymethods]
-impl PyServer {
-    #[new]
-    #[allow(clippy::too_many_arguments, reason = "the twin's signature")]
-    fn new(
-        py: Python<'_>,
-        endpoints: HashMap<String, Option<(String, u16, String)>>,
-        host: &str,
-        port: u16,
-        region: String,
-        access_key_id: String,
-        secret_access_key: String,
-        token: Option<String>,
-        expires_at: Option<i64>,
-        model_timeout: f64,
-        max_body_bytes: usize,
-    ) -> PyResult<Self> {
-        let model_timeout = seconds(model_timeout)?;
-        let endpoints = endpoints.into_iter().map(|(name, container)| {
-            let only = ("AllTraffic".to_owned(), 1.0, container.map(|container| vec![container]));
-            let endpoint = Endpoint {
-                variants: vec![variant(only)],
-                components: Vec::new(),
-                models_folder: None,
-                model_timeout,
-                stream_timeout: model_timeout,
-            };
-            (name, endpoint)
-        });
-        let all = vec!["*".to_owned()];
-        let known = known_as(access_key_id, (secret_access_key, token, expires_at, all));
-        let settings = Settings {
-            changeable: Changeable { endpoints: endpoints.collect(), known: Some(vec![known]) },
-            limits: Limits { max_body_bytes, ..Limits::default() },
-            plain: true,
-            ..settings(host, port, region)?
-        };
-        let server = start(py, settings)?;
-        Ok(Self { server })
-    }
-
-    /// The port that the server listens on.
-    #[getter]
-    fn port(&self) -> u16 {
-        self.server.port()
-    }
-
-    /// Wait for a call that has waited `patience` seconds; None once the server has stopped.
-    fn take(&self, py: Python<'_>, patience: f64) -> PyResult<Option<PyCall>> {
-        let patience = seconds(patience)?;
-        Ok(py.detach(|| self.server.take(patience)).map(PyCall::new))
-    }
-
-    /// Refuse new connections at once, give calls in flight `grace` seconds, then end all.
-    fn stop(&self, py: Python<'_>, grace: f64) -> PyResult<()> {
-        let grace = seconds(grace)?;
-        py.detach(|| self.server.stop(grace));
-        Ok(())
-    }
 }
 
 /// One request on its way to a handler.

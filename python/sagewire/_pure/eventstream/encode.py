@@ -18,7 +18,9 @@ MAX_PAYLOAD_BYTES = 25_165_824
 _FRAME_BYTES = 16
 
 
-def encode_message(headers: "Sequence[tuple[str, bytes | Timestamp]]", payload: bytes) -> bytes:
+def encode_message(
+    headers: "Sequence[tuple[str, str | bytes | Timestamp]]", payload: bytes
+) -> bytes:
     """Return a whole message; the payload is at most `MAX_PAYLOAD_BYTES` long."""
     encoded = encode_headers(headers)
     prelude = struct.pack(">II", _FRAME_BYTES + len(encoded) + len(payload), len(encoded))

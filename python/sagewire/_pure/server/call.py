@@ -11,23 +11,51 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Protocol
 
     Pairs = list[tuple[str, str]]
+
+    class Parts(Protocol):
+        """An answer's body as it comes, from a handler or from a container."""
+
+        def next(self, seconds: float) -> bytes | None:
+            """Return the next part within so many seconds, or None after the last one.
+
+            Raises `PartTimedOutError`, or `BrokenOffError` where no more will come.
+            """
+
+        def close(self) -> None:
+            """Say that nobody wants the rest."""
+
 
 # How many parts a handler may be ahead of its caller.
 PARTS_AHEAD = 4
 
 
+class BrokenOffError(Exception):
+    """An answer in parts ended before its end; `message` says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class PartTimedOutError(Exception):
+    """The time for a part is over."""
+
+
 class Answer:
-    """What the container said: status, headers, and its body, whole or in parts."""
+    """What the model said: status, headers, and its body, whole or in parts."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "parts", "status")
 
-    def __init__(self, status: int, headers: "Pairs", body: "bytes | None") -> None:
+    def __init__(
+        self, status: int, headers: "Pairs", body: bytes = b"", parts: "Parts | None" = None
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.parts = parts
 
 
 class Call:
@@ -61,7 +89,8 @@ class Call:
         self._answer: Answer | None = None
         self._answered = threading.Event()
         self._gone = False
-        self._parts: queue.Queue[bytes | Literal[True] | None] = queue.Queue(PARTS_AHEAD)
+        # None stands for the end.
+        self._parts: queue.Queue[bytes | BrokenOffError | None] = queue.Queue(PARTS_AHEAD)
 
     # The worker's side
 
@@ -72,7 +101,7 @@ class Call:
 
     def begin(self, status: int, headers: "Pairs") -> None:
         """Give the head of an answer whose parts follow."""
-        self._answer = Answer(status, headers, None)
+        self._answer = Answer(status, headers, parts=self)
         self._answered.set()
 
     def send(self, part: bytes) -> bool:
@@ -82,14 +111,13 @@ class Call:
 
     def finish(self) -> None:
         """Say that all parts were given."""
-        self._put(True)
-
-    def abort(self, message: str) -> None:
-        """Say that no more parts can be given, and why: the caller must not take them for all."""
-        del message  # InvokeEndpoint has no place for it
         self._put(None)
 
-    def _put(self, part: "bytes | Literal[True] | None") -> None:
+    def abort(self, message: str) -> None:
+        """Say, and why, no more parts can be given: they must not be taken for the whole."""
+        self._put(BrokenOffError(message))
+
+    def _put(self, part: "bytes | BrokenOffError | None") -> None:
         while not self._gone:
             with contextlib.suppress(queue.Full):
                 self._parts.put(part, timeout=0.1)
@@ -103,22 +131,25 @@ class Call:
         return self._gone
 
     def wait(self, seconds: float) -> "Answer | None":
-        """Return the answer's head, or None when there was none in time."""
+        """Return the answer, or None when there was none in time."""
         self._answered.wait(seconds)
         return self._answer
 
-    def part(self, seconds: float) -> "bytes | Literal[True] | None":
-        """Return the next part, True after the last one, or None when there will be no more."""
+    def next(self, seconds: float) -> "bytes | None":
+        """Return the next part, or None after the last one."""
         try:
-            return self._parts.get(timeout=seconds)
+            part = self._parts.get(timeout=max(0.0, seconds))
         except queue.Empty:
-            return None
+            raise PartTimedOutError from None
+        if isinstance(part, BrokenOffError):
+            raise part
+        return part
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Stop waiting; what the worker still gives is dropped."""
         self._gone = True
         self._answered.set()
         # A connection that waits for a part is woken, a worker that waits for room goes on.
         while not self._parts.empty():
             self._parts.get_nowait()
-        self._parts.put(None)
+        self._parts.put(BrokenOffError("The caller is gone."))

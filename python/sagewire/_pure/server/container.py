@@ -9,17 +9,24 @@ import socket
 import threading
 import time
 
-from sagewire._pure.server.call import Answer
+from sagewire._pure.server.call import Answer, BrokenOffError, PartTimedOutError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Pairs = list[tuple[str, str]]
 
 PIECE_BYTES = 65_536
+# What is read of an error where a stream was hoped for.
+LONGEST_ERROR = 6_291_456
+BROKEN = "The connection to the model was closed before its answer was complete."
 
 
 class ContainerUnreachableError(Exception):
     """No connection, or none that lasted until the answer's head."""
+
+
+class ContainerRefusedError(ContainerUnreachableError):
+    """No connection: nothing was sent, and another container may be asked."""
 
 
 class ContainerTimedOutError(Exception):
@@ -33,32 +40,39 @@ class AnswerCutError(Exception):
 class Container:
     """One container: where it is, and the connections to it that are idle."""
 
-    def __init__(
-        self, host: str, port: int, path: str, timeout: float, max_body_bytes: int
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._path = path
-        self._timeout = timeout
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, host: str, port: int, path: str) -> None:
+        self.name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.host = host
+        self.port = port
+        self.path = path
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._in_flight = 0
 
-    def invoke(self, headers: "Pairs", body: bytes) -> Answer:
-        """Send a request and return the whole answer."""
-        deadline = time.monotonic() + self._timeout
-        connection = self._take()
+    @property
+    def in_flight(self) -> int:
+        """How many calls it has not answered yet."""
+        return self._in_flight
+
+    def invoke(self, headers: "Pairs", body: bytes, seconds: float, limit: "int | None") -> Answer:
+        """Send a request and return the answer: up to `limit` bytes, or without one as it comes.
+
+        `seconds` is the time for the whole answer, or for its head if it comes in parts.
+        """
+        exchange = _Exchange(self, time.monotonic() + seconds)
         try:
-            answer, reusable = self._exchange(connection, headers, body, deadline)
+            status, head = exchange.send(headers, body)
+            if limit is None and 200 <= status < 300:
+                return Answer(status, head, parts=exchange)
+            whole = exchange.read(LONGEST_ERROR if limit is None else limit)
         except TimeoutError:
-            connection.close()
+            exchange.close()
             raise ContainerTimedOutError from None
         except BaseException:
-            connection.close()
+            exchange.close()
             raise
-        self._give_back(connection, reusable=reusable)
-        return answer
+        return Answer(status, head, whole)
 
     def close(self) -> None:
         """Drop the idle connections and keep none from now on."""
@@ -68,13 +82,58 @@ class Container:
         for connection in idle:
             connection.close()
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, headers: "Pairs", body: bytes, deadline: float
-    ) -> "tuple[Answer, bool]":
+    def take(self) -> http.client.HTTPConnection:
+        """Take an idle connection that is alive, or a new one that is not open yet.
+
+        An idle socket with something to read has been closed by the container (or has said what
+        nobody asked for): a call that is not idempotent must not be sent into it.
+        """
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+                if connection is None:
+                    self._in_flight += 1
+                    return http.client.HTTPConnection(self.host, self.port)
+            if _is_quiet(connection):
+                with self._lock:
+                    self._in_flight += 1
+                return connection
+            connection.close()
+
+    def give_back(self, connection: http.client.HTTPConnection, *, reusable: bool) -> None:
+        """Note the end of an exchange, and keep its connection if it can serve another."""
+        with self._lock:
+            self._in_flight -= 1
+            if reusable and not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+class _Exchange:
+    """One request and its answer; also the parts of its answer as they come."""
+
+    def __init__(self, container: Container, deadline: float) -> None:
+        self._container = container
+        self._deadline = deadline
+        self._connection = container.take()
+        self._response: http.client.HTTPResponse
+        self._ended = False
+
+    def send(self, headers: "Pairs", body: bytes) -> "tuple[int, Pairs]":
+        """Send the request; return the status and the headers of the answer."""
+        connection, container = self._connection, self._container
         try:
-            self._set_timeout(connection, deadline)
-            connection.putrequest("POST", self._path, skip_host=True, skip_accept_encoding=True)
-            connection.putheader("host", f"{self._host}:{self._port}")
+            self._set_timeout()
+            if connection.sock is None:
+                connection.connect()
+        except TimeoutError:
+            raise
+        except OSError:
+            raise ContainerRefusedError from None
+        try:
+            connection.putrequest("POST", container.path, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("host", container.name)
             for name, value in headers:
                 connection.putheader(name, value.encode("latin-1"))
             connection.putheader("content-length", str(len(body)))
@@ -86,34 +145,49 @@ class Container:
             if connection.sock is None:
                 raise ContainerUnreachableError from None
         try:
-            self._set_timeout(connection, deadline)
-            response = connection.getresponse()
+            self._set_timeout()
+            self._response = connection.getresponse()
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException):
             raise ContainerUnreachableError from None
-        head = [(name.lower(), value) for name, value in response.getheaders()]
-        whole = self._read(connection, response, deadline)
-        return Answer(response.status, head, whole), not response.will_close
+        head = [(name.lower(), value) for name, value in self._response.getheaders()]
+        return self._response.status, head
 
-    def _read(
-        self,
-        connection: http.client.HTTPConnection,
-        response: http.client.HTTPResponse,
-        deadline: float,
-    ) -> bytes:
+    def read(self, limit: int) -> bytes:
+        """Return the whole body, and end the exchange."""
         pieces = []
-        room = self._max_body_bytes
+        while piece := self._piece():
+            limit -= len(piece)
+            if limit < 0:
+                raise AnswerCutError
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def next(self, seconds: float) -> "bytes | None":
+        """Return what has come within so many seconds, or None at the end."""
+        if self._ended:
+            return None
+        self._deadline = time.monotonic() + seconds
         try:
-            while True:
-                self._set_timeout(connection, deadline)
-                piece = response.read1(PIECE_BYTES)
-                if not piece:
-                    break
-                room -= len(piece)
-                if room < 0:
-                    raise AnswerCutError
-                pieces.append(piece)
+            return self._piece() or None
+        except TimeoutError:
+            raise PartTimedOutError from None
+        except AnswerCutError:
+            raise BrokenOffError(BROKEN) from None
+
+    def close(self) -> None:
+        """End the exchange wherever it is: the container learns that nobody listens."""
+        self._end(reusable=False)
+
+    def _piece(self) -> bytes:
+        """Return what comes next, or nothing at the end, which ends the exchange."""
+        response = self._response
+        try:
+            self._set_timeout()
+            piece = response.read1(PIECE_BYTES)
+            if piece:
+                return piece
             if response.length:
                 raise AnswerCutError
             # read1 leaves a body of known length open, and an open one blocks the connection.
@@ -122,38 +196,22 @@ class Container:
             raise
         except (OSError, http.client.HTTPException):
             raise AnswerCutError from None
-        return b"".join(pieces)
+        self._end(reusable=not response.will_close)
+        return b""
 
-    @staticmethod
-    def _set_timeout(connection: http.client.HTTPConnection, deadline: float) -> None:
-        left = deadline - time.monotonic()
+    def _end(self, *, reusable: bool) -> None:
+        if not self._ended:
+            self._ended = True
+            self._container.give_back(self._connection, reusable=reusable)
+
+    def _set_timeout(self) -> None:
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
+        connection = self._connection
         connection.timeout = left
         if connection.sock is not None:
             connection.sock.settimeout(left)
-
-    def _take(self) -> http.client.HTTPConnection:
-        """Take an idle connection that is alive, or a new one that is not open yet.
-
-        An idle socket with something to read has been closed by the container (or has said what
-        nobody asked for): a call that is not idempotent must not be sent into it.
-        """
-        while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return http.client.HTTPConnection(self._host, self._port)
-            if _is_quiet(connection):
-                return connection
-            connection.close()
-
-    def _give_back(self, connection: http.client.HTTPConnection, *, reusable: bool) -> None:
-        with self._lock:
-            if reusable and not self._closed:
-                self._idle.append(connection)
-                return
-        connection.close()
 
 
 def _is_quiet(connection: http.client.HTTPConnection) -> bool:

@@ -21,6 +21,10 @@ ACCOUNT_ID = "123456789012"
 CONTAINER = "primary"
 # The API model's maximum for `Message` and `OriginalMessage`, in characters.
 LONGEST_MESSAGE = 2048
+TIME_OUT_WORDS = (
+    f"Your invocation timed out while waiting for a response from container {CONTAINER}. Review "
+    "the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+)
 
 
 class ServiceError(Exception):
@@ -44,9 +48,15 @@ class ServiceError(Exception):
 
     def body(self) -> bytes:
         """Return the JSON text."""
-        import json
+        return json_text(self.members)
 
-        return json.dumps(self.members, ensure_ascii=False, separators=(",", ":")).encode()
+
+def json_text(members: "dict[str, str | int]") -> bytes:
+    """Return JSON without spaces, escaping what must be escaped and nothing else."""
+    import json
+
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 def unknown_operation() -> ServiceError:
@@ -94,14 +104,52 @@ def variant_not_found(name: str, variant: str) -> ServiceError:
     )
 
 
-def custom_attributes_too_long() -> ServiceError:
-    """Say that `CustomAttributes` has more than 1024 characters."""
-    return _invalid_custom_attributes("Member must have length less than or equal to 1024")
+def invalid_member(name: str, constraint: str) -> ServiceError:
+    """Say which member breaks which rule of the API model.
+
+    Its value is not repeated: some members are marked sensitive there.
+    """
+    message = (
+        f"1 validation error detected: Value at '{name}' failed to satisfy constraint: {constraint}"
+    )
+    return ServiceError(400, "ValidationError", {"Message": message})
 
 
-def custom_attributes_not_visible() -> ServiceError:
-    """Say that `CustomAttributes` has something else than visible ASCII, space and tab."""
-    return _invalid_custom_attributes("Member must consist of visible ASCII characters")
+def session_not_found(name: str, session_id: str) -> ServiceError:
+    """Say that the session is over, or was never opened here."""
+    return _validation_error(
+        "NO_SUCH_SESSION", f"Session {session_id} of endpoint {name} not found or expired."
+    )
+
+
+def member_not_supported(name: str, member: str) -> ServiceError:
+    """Say that the member means something only on endpoints of another kind."""
+    message = f"{member} can't be specified for endpoint {name}."
+    return _validation_error("UNSUPPORTED_MEMBER", message)
+
+
+def access_denied(access_key_id: str, operation: str, region: str, endpoint: str) -> ServiceError:
+    """Say that the caller may not call that endpoint, before it is known whether there is one."""
+    action = f"sagemaker:{operation}"
+    resource = f"arn:aws:sagemaker:{region}:{ACCOUNT_ID}:endpoint/{endpoint.lower()}"
+    message = (
+        f"User: {access_key_id} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    return ServiceError(403, "AccessDeniedException", {"Message": message})
+
+
+def service_unavailable() -> ServiceError:
+    """Say that there is nobody who could answer."""
+    message = "No container of the endpoint is healthy. Try your call again."
+    return ServiceError(503, "ServiceUnavailable", {"Message": message})
+
+
+def scripted(endpoint: str, region: str, status: int, code: str, message: str) -> ServiceError:
+    """Say what a test has asked for."""
+    if code == "ModelError":
+        return model_error(endpoint, region, 500, message)
+    return ServiceError(status, code, {"message": message})
 
 
 def model_error(
@@ -134,12 +182,7 @@ def model_error(
 
 def model_timed_out(endpoint: str, region: str) -> ServiceError:
     """Say that the model did not answer in time."""
-    message = (
-        f"Your invocation timed out while waiting for a response from container {CONTAINER}. "
-        "Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, "
-        "and try again."
-    )
-    return model_error(endpoint, region, 0, message)
+    return model_error(endpoint, region, 0, TIME_OUT_WORDS)
 
 
 def model_unreachable(endpoint: str, region: str) -> ServiceError:
@@ -159,12 +202,3 @@ def model_answer_cut(endpoint: str, region: str) -> ServiceError:
 
 def _validation_error(error_code: str, message: str) -> ServiceError:
     return ServiceError(400, "ValidationError", {"ErrorCode": error_code, "Message": message})
-
-
-def _invalid_custom_attributes(constraint: str) -> ServiceError:
-    # The member is marked sensitive in the API model: its value is not repeated.
-    message = (
-        "1 validation error detected: Value at 'customAttributes' failed to satisfy constraint: "
-        f"{constraint}"
-    )
-    return ServiceError(400, "ValidationError", {"Message": message})

@@ -112,9 +112,6 @@ async fn answer(
         draft.record.bytes_in = body.len();
     }
     authorize(shared, &head, &body, operation, &name, draft).await?;
-    if shared.settings.plain && operation != Operation::InvokeEndpoint {
-        return Err(ServiceError::operation_not_answered(operation.name()).into());
-    }
     let fleet = Arc::clone(&shared.fleet.read().unwrap_or_else(PoisonError::into_inner));
     let Some(endpoint) = fleet.get(name.as_ref()) else {
         return Err(ServiceError::endpoint_not_found(&name).into());
@@ -169,7 +166,7 @@ fn members_of(
     members::check(&kept)?;
     // The container contract lets the service add headers; this is the one it adds:
     // <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html>.
-    if !shared.settings.plain && !kept.contains_key(INFERENCE_ID) {
+    if !kept.contains_key(INFERENCE_ID) {
         let id = HeaderValue::try_from(shared.random.id());
         kept.insert(INFERENCE_ID, id.unwrap_or(HeaderValue::from_static("")));
     }

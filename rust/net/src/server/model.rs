@@ -280,16 +280,21 @@ fn nothing() -> Answer {
     Answer { status: 200, headers: HeaderMap::new(), body: Reply::Whole(Bytes::new()) }
 }
 
-/// The request's headers under the names that the container contract has for them.
-fn as_the_model_sees(operation: Operation, mut headers: HeaderMap) -> HeaderMap {
-    if operation != Operation::InvokeEndpoint {
-        for (given, seen) in [(STREAM_ACCEPT, ACCEPT), (ASYNC_CONTENT_TYPE, CONTENT_TYPE)] {
-            if let Some(value) = headers.remove(given) {
-                headers.insert(seen, value);
-            }
-        }
+/// The request's headers, in order, under the names that the container contract has for them.
+fn as_the_model_sees(operation: Operation, headers: HeaderMap) -> HeaderMap {
+    if operation == Operation::InvokeEndpoint {
+        return headers;
     }
-    headers
+    let mut seen = HeaderMap::with_capacity(headers.len());
+    for (name, value) in &headers {
+        let name = match name {
+            given if given == STREAM_ACCEPT => ACCEPT,
+            given if given == ASYNC_CONTENT_TYPE => CONTENT_TYPE,
+            same => same.clone(),
+        };
+        seen.append(name, value.clone());
+    }
+    seen
 }
 
 fn note_sessions(

@@ -143,8 +143,6 @@ pub struct Settings {
     pub ping_every: Option<Duration>,
     /// How many threads serve connections.
     pub threads: usize,
-    /// Whether `InvokeEndpoint` alone is answered, and no inference id made.
-    pub plain: bool,
     /// Who is told of each call, if anybody is.
     pub observer: Option<Observer>,
     /// The time of day, in seconds since 1970.
