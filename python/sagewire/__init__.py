@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from sagewire.client.sync import SageMakerRuntime
     from sagewire.config import UNSIGNED, Config
     from sagewire.streams.body import StreamingBody
+    from sagewire.streams.events import EventStream
 
 __version__ = "0.1.0"
 
 __all__ = [
     "UNSIGNED",
     "Config",
+    "EventStream",
     "SageMakerRuntime",
     "StreamingBody",
     "__version__",
@@ -26,6 +28,7 @@ __all__ = [
 # Name -> the module it is loaded from at first use.
 _HOMES = {
     "Config": "sagewire.config",
+    "EventStream": "sagewire.streams.events",
     "SageMakerRuntime": "sagewire.client.sync",
     "StreamingBody": "sagewire.streams.body",
     "UNSIGNED": "sagewire.config",

@@ -12,6 +12,10 @@
      │   │                                ReadTimeoutError, ResponseStreamingError,
      │   │                                DeadlineExceededError
      │   └─ configuration, credentials, parameters, ...
+     ├─ ParserError                       a response stream that cannot be read on:
+     │                                    ChecksumMismatch, DuplicateHeader, InvalidHeaders,
+     │                                    InvalidHeadersLength, InvalidMessageLength,
+     │                                    InvalidPayloadLength, NoInitialResponseError
      ├─ SignatureError                    a signature that was not accepted
      └─ InvalidArgumentError (ValueError) an argument of one of our own functions
 
@@ -34,7 +38,7 @@ _bridges: "dict[type[BaseException], type[BaseException]]" = {}
 
 def _bridged(cls: "type[BaseException]") -> "type[BaseException]":
     """Return the subclass of `cls` that is botocore's class too, if botocore has been imported."""
-    if "botocore.exceptions" not in sys.modules:
+    if getattr(cls, "_counterpart", "") not in sys.modules:
         return cls
     known = _bridges.get(cls)
     if known is None:
@@ -200,7 +204,23 @@ class ValidationError(ClientError):
 
 
 class EventStreamError(ClientError):
-    """An error that arrived inside a response stream."""
+    """An error that arrived inside a response stream.
+
+    `error_code` is `ModelStreamError`'s `ErrorCode`, which boto3 drops, or `None`.
+    """
+
+    def __init__(
+        self,
+        error_response: "dict[str, Any]",
+        operation_name: str,
+        error_code: "str | None" = None,
+    ) -> None:
+        ClientError.__init__(self, error_response, operation_name)
+        self.error_code = error_code
+
+    def __reduce__(self) -> "Any":
+        fields = (self.response, self.operation_name, self.error_code)
+        return self._public or type(self), fields
 
 
 # Connections
@@ -473,9 +493,69 @@ class CredentialRetrievalError(BotoCoreError):
 
 
 class ParserError(_Bridge, Exception):
-    """An event stream that cannot be read."""
+    """An event stream that cannot be read on: what comes next is no event."""
 
     _counterpart = "botocore.eventstream"
+
+    def __init__(self, message: str, **fields: "Any") -> None:
+        Exception.__init__(self, message)
+        self.__dict__.update(fields)
+
+    def __reduce__(self) -> "Any":
+        return _rebuild, (self._public or type(self), self.__dict__)
+
+
+class ChecksumMismatch(ParserError):
+    """The bytes of an event are not those that were sent."""
+
+    def __init__(self, expected: int, calculated: int) -> None:
+        words = f"Checksum mismatch: expected 0x{expected:08x}, calculated 0x{calculated:08x}"
+        ParserError.__init__(self, words, expected=expected, calculated=calculated)
+
+
+class DuplicateHeader(ParserError):
+    """A header stands twice in an event."""
+
+    def __init__(self, header: str) -> None:
+        ParserError.__init__(self, f'Duplicate header present: "{header}"', header=header)
+
+
+class InvalidHeadersLength(ParserError):
+    """The headers of an event are longer than is allowed, or than the event."""
+
+    def __init__(self, length: int, maximum: int = 131_072) -> None:
+        words = f"Header length of {length} exceeded the maximum of {maximum}"
+        ParserError.__init__(self, words, length=length, maximum=maximum)
+
+
+class InvalidPayloadLength(ParserError):
+    """The payload of an event is longer than is allowed."""
+
+    def __init__(self, length: int) -> None:
+        words = f"Payload length of {length} exceeded the maximum of 25165824"
+        ParserError.__init__(self, words, length=length)
+
+
+class InvalidMessageLength(ParserError):
+    """An event states a length that is shorter than its own framing. Ours."""
+
+    def __init__(self, length: int) -> None:
+        words = f"Message length of {length} is below the minimum of 16"
+        ParserError.__init__(self, words, length=length)
+
+
+class InvalidHeaders(ParserError, ValueError):
+    """The headers of an event cannot be read. Ours: boto3 lets Python's own errors through."""
+
+    def __init__(self, problem: str) -> None:
+        ParserError.__init__(self, f"Invalid headers: {problem}", problem=problem)
+
+
+class NoInitialResponseError(ParserError):
+    """The stream does not begin with an initial response."""
+
+    def __init__(self) -> None:
+        ParserError.__init__(self, "First event was not of the initial-response type")
 
 
 # Ours alone

@@ -91,6 +91,7 @@ WIRE: dict[str, Change] = {
     "wire-header-crlf-inject": _NOT_TRIED_AGAIN,
     "wire-header-trailing-lf": _NOT_TRIED_AGAIN,
     "wire-header-content-type-lf": _NOT_TRIED_AGAIN,
+    "wire-header-accept-lf": _NOT_TRIED_AGAIN,
     "wire-header-content-type-trailing-lf": _NOT_TRIED_AGAIN,
     "wire-retry-standard-invalid-header": _NOT_TRIED_AGAIN,
     "wire-url-ftp": _NOT_TRIED_AGAIN,
@@ -153,7 +154,55 @@ def _entered(op: list[Any], data: bytes) -> dict[str, Any]:
     return {"op": op, "value": {"entered": "sagewire.streams.body.StreamingBody", "data": value}}
 
 
+def _stream_ends(kind: str, mro: list[str], message: str, *parts: bytes) -> Change:
+    """Have a stream give its parts and then raise an error that is caught as one of boto3's."""
+    events = [
+        {"PayloadPart": {"Bytes": {"b64": base64.b64encode(part).decode()}}} for part in parts
+    ]
+    error = {"type": kind, "mro": mro, "message": message}
+    return _reads({"op": ["events"], "value": events, "error": error})
+
+
+_BROKEN = ("botocore.exceptions.ResponseStreamingError", ["HTTPClientError", "BotoCoreError"])
+_STALLED = ("botocore.exceptions.ReadTimeoutError", ["HTTPClientError", "BotoCoreError", "OSError"])
+_UNREADABLE = ("botocore.eventstream.InvalidHeaders", ["ParserError", "ValueError"])
+
+
+def _stream_error(code: str) -> Change:
+    """Take an error whose JSON is no object as one without a message."""
+    text = (
+        f"An error occurred ({code}) when calling the InvokeEndpointWithResponseStream operation: "
+    )
+    return _stream_ends(
+        "botocore.exceptions.EventStreamError", ["EventStreamError", "ClientError"], text
+    )
+
+
 RESPONSES: dict[str, Change] = {
+    # boto3 lets Python's and the HTTP library's own errors through, and loses what came before.
+    "resp-es-bad-header-type": _stream_ends(
+        *_UNREADABLE, 'Invalid headers: "a" has the unknown type 10', b"hello "
+    ),
+    "resp-es-header-bad-utf8": _stream_ends(
+        *_UNREADABLE, 'Invalid headers: the value of "a" is not UTF-8', b"hello "
+    ),
+    "resp-es-exc-ModelStreamError-list": _stream_error("ModelStreamError"),
+    "resp-es-exc-InternalStreamFailure-list": _stream_error("InternalStreamFailure"),
+    "resp-es-chunked-no-end": _stream_ends(
+        *_BROKEN,
+        "An error occurred while reading from response stream: "
+        "('Connection broken: IncompleteRead(0 bytes read)', IncompleteRead(0 bytes read))",
+        b"hello ",
+    ),
+    "resp-es-reset-mid": _stream_ends(
+        *_BROKEN,
+        "An error occurred while reading from response stream: "
+        "(\"Connection broken: ConnectionResetError(104, 'Connection reset by peer')\", "
+        "ConnectionResetError(104, 'Connection reset by peer'))",
+        b"hello ",
+    ),
+    "resp-es-hang-mid": _stream_ends(*_STALLED, 'Read timeout on endpoint URL: "None"', b"hello "),
+    "resp-es-hang-start": _stream_ends(*_STALLED, 'Read timeout on endpoint URL: "None"'),
     "resp-body-context-manager": _reads(_entered(["with"], b"0123456789"), _data(["read"], b"")),
     "resp-body-context-manager-partial": _reads(
         _entered(["with", 3], b"012"),

@@ -230,8 +230,8 @@ def same_error(expected: dict[str, Any], error: BaseException) -> None:
         assert str(error) == unwrapped(expected["message"])
     if "response" in expected:
         assert json.loads(json.dumps(error.response)) == unwrapped(expected["response"])
-        assert list(error.response["ResponseMetadata"]) == list(
-            expected["response"]["ResponseMetadata"]
+        assert list(error.response.get("ResponseMetadata", ())) == list(
+            expected["response"].get("ResponseMetadata", ())
         )
         assert error.operation_name == expected["operation_name"]
 

@@ -59,6 +59,7 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
         "get_waiter",
         "invoke_endpoint",
         "invoke_endpoint_async",
+        "invoke_endpoint_with_response_stream",
         "meta",
         "pool",
         "waiter_names",
@@ -67,9 +68,14 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
     assert client.meta.method_to_api_mapping == {
         "invoke_endpoint": "InvokeEndpoint",
         "invoke_endpoint_async": "InvokeEndpointAsync",
+        "invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStream",
     }
     assert client.meta.service_model.service_id == "SageMaker Runtime"
-    assert client.meta.service_model.operation_names == ["InvokeEndpoint", "InvokeEndpointAsync"]
+    assert client.meta.service_model.operation_names == [
+        "InvokeEndpoint",
+        "InvokeEndpointAsync",
+        "InvokeEndpointWithResponseStream",
+    ]
     assert client.can_paginate("invoke_endpoint") is False
     assert client.waiter_names == []
     with pytest.raises(OperationNotPageableError, match="Operation cannot be paginated: invoke_e"):

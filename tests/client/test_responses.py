@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import socket
 import threading
@@ -19,7 +20,11 @@ from tests.client.differences import ANY, RESPONSES, changed
 from tests.support import vectors
 from tests.support.capture import CaptureServer
 
-OPERATIONS = ("invoke_endpoint", "invoke_endpoint_async")
+OPERATIONS = (
+    "invoke_endpoint",
+    "invoke_endpoint_async",
+    "invoke_endpoint_with_response_stream",
+)
 CASES = [case for case in vectors.load("responses.jsonl") if case["op"] in OPERATIONS]
 
 
@@ -144,7 +149,7 @@ def same_step(step: dict[str, Any], body: Any) -> None:
         value = act(step["op"], body, pieces)
     except Exception as raised:
         error = raised
-        value = pieces or None
+        value = pieces if step["op"] == ["events"] else pieces or None
     if "error" in step:
         assert error is not None, f"{step} gave {value!r}"
         recorded.same_error(step["error"], error)
@@ -169,6 +174,15 @@ def act(operation: list[Any], body: Any, pieces: list[Any]) -> Any:
     if name == "list":
         pieces.extend(body)
         return pieces
+    if name == "events":
+        pieces.extend(body)
+        return pieces
+    if name == "take":
+        pieces.extend(itertools.islice(body, *arguments))
+        return pieces
+    if name == "initial":
+        message = body.get_initial_response()
+        return {"headers": message.headers, "payload": message.payload}
     if name == "next":
         return next(body)
     if name == "with":

@@ -14,7 +14,11 @@ from tests.client.differences import ANY, WIRE, changed
 from tests.support import vectors
 from tests.support.capture import Captured, CaptureServer
 
-OPERATIONS = ("invoke_endpoint", "invoke_endpoint_async")
+OPERATIONS = (
+    "invoke_endpoint",
+    "invoke_endpoint_async",
+    "invoke_endpoint_with_response_stream",
+)
 CASES = [case for case in vectors.load("wire.jsonl") if case["op"] in OPERATIONS]
 
 

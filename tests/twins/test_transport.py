@@ -1,11 +1,9 @@
 """The twins of `transport` agree on every answer, however it is cut, and on every request."""
 
 import base64
-import contextlib
 import inspect
 import itertools
 import socket
-import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 from sagewire._pure import transport as pure
 from tests.support import vectors
 from tests.support.peer import Peer, answer, answers
+from tests.support.repeater import Repeater
 
 native = pytest.importorskip("sagewire._native.transport", reason="needs the extension module")
 
@@ -25,34 +24,6 @@ much = settings(
     max_examples=10 * settings.default.max_examples,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-
-
-class Repeater:
-    """A peer that answers a connection's first bytes with whatever is to be said, and ends it."""
-
-    def __init__(self):
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self._listener.getsockname()[1]
-        self.data = b""
-        self.request = b""
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            with sock, contextlib.suppress(OSError):
-                sock.settimeout(10)
-                self.request = sock.recv(1 << 20)
-                sock.sendall(self.data)
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
-        self._listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,22 @@ from typing import final
 __all__ = [
     "Call",
     "Connection",
+    "Decoder",
     "EventSigner",
     "FrontDoor",
+    "Lines",
     "Lookup",
+    "Message",
     "Pool",
+    "Reader",
     "Response",
     "Signer",
     "Template",
     "TlsSettings",
     "Verifier",
+    "encode_error",
+    "encode_exception",
+    "encode_part",
     "filter_request",
     "filter_response",
     "sha256_hex",
@@ -24,6 +31,38 @@ __all__ = [
 
 def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
 def filter_response(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
+
+# eventstream: rust/py/src/eventstream.rs
+
+@final
+class Message:
+    @property
+    def headers(self) -> dict[str, bool | int | bytes | str]: ...
+    @property
+    def payload(self) -> bytes: ...
+
+@final
+class Decoder:
+    def __new__(cls) -> Decoder: ...
+    def feed(self, data: bytes) -> list[bytes | Message]: ...
+    def check(self) -> None: ...
+    def finish(self) -> None: ...
+
+@final
+class Lines:
+    def __new__(cls) -> Lines: ...
+    def feed(self, data: bytes) -> list[bytes]: ...
+    def finish(self) -> bytes | None: ...
+
+@final
+class Reader:
+    def __new__(cls, response: Response) -> Reader: ...
+    def read(self) -> list[bytes | Message]: ...
+    def close(self) -> None: ...
+
+def encode_part(payload: bytes) -> bytes: ...
+def encode_exception(name: str, json: bytes) -> bytes: ...
+def encode_error(code: str, message: str) -> bytes: ...
 
 # sigv4: rust/py/src/sigv4.rs
 

@@ -9,7 +9,7 @@ from sagewire.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
-from sagewire.model.runtime import ERROR_MEMBERS
+from sagewire.model.runtime import ERROR_MEMBERS, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagewire.streams.body import StreamingBody
 
 TYPE_CHECKING = False
@@ -77,10 +77,21 @@ def _inference_id(
         made["InferenceId"] = value
 
 
+def _event_stream(
+    made: Result, response: "Any", _headers: "Mapping[str, str]", _data: bytes
+) -> None:
+    from sagewire._impl import eventstream
+    from sagewire.streams.events import EventStream
+
+    reader = eventstream.Reader(response)
+    made["Body"] = EventStream(reader, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
+
+
 # What becomes of a body, by the type of its member: each writes its key into the result.
 _BODIES: "dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]" = {
     "blob": _streaming_body,
     "json": _inference_id,
+    "stream": _event_stream,
 }
 
 

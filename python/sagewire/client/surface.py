@@ -10,7 +10,11 @@ from sagewire.client.opening import Core
 from sagewire.client.results import PoolSnapshot
 from sagewire.client.views import NO_OPTIONS, Options
 from sagewire.exceptions import OperationNotPageableError
-from sagewire.model.runtime import INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC
+from sagewire.model.runtime import (
+    INVOKE_ENDPOINT,
+    INVOKE_ENDPOINT_ASYNC,
+    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
     Client = TypeVar("Client", bound="Surface")
 
-_OPERATIONS = (INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC)
+_OPERATIONS = (INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 
 
 class Surface:
@@ -111,6 +115,28 @@ class Surface:
         if args:
             raise TypeError("invoke_endpoint_async() only accepts keyword arguments.")
         return self._call(INVOKE_ENDPOINT_ASYNC, kwargs)
+
+    def invoke_endpoint_with_response_stream(self, *args: "Any", **kwargs: "Any") -> "Any":
+        """Send `Body` to the model behind an endpoint and return its answer as it is made.
+
+        Keyword arguments only: `EndpointName` and `Body` are required; `ContentType`, `Accept`,
+        `CustomAttributes`, `TargetVariant`, `TargetContainerHostname`, `InferenceId`,
+        `InferenceComponentName`, `SessionId` and `PrefixAwareId` are headers, sent in the order in
+        which they are given.
+
+        Returns boto3's dict: `ResponseMetadata`, `ContentType`, `InvokedProductionVariant`,
+        `CustomAttributes` (those that the service sent), and `Body`, an `EventStream`: iterate over
+        it, or over its `iter_bytes()`, `iter_lines()`, `iter_sse()` or `iter_json()`.
+
+        Raises what `invoke_endpoint` raises; what goes wrong once the answer has begun is raised by
+        the stream.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointWithResponseStream.html
+        """
+        if args:
+            words = "invoke_endpoint_with_response_stream() only accepts keyword arguments."
+            raise TypeError(words)
+        return self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, kwargs)
 
     def with_options(
         self,

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
     from sagewire.client.results import Result
     from sagewire.client.types import Body as _Body
-    from sagewire.client.types import InvokeEndpointAsyncResult, InvokeEndpointResult
+    from sagewire.client.types import (
+        InvokeEndpointAsyncResult,
+        InvokeEndpointResult,
+        ResponseStreamResult,
+    )
     from sagewire.model.shapes import Operation
 
 
@@ -59,6 +63,22 @@ class SageMakerRuntime(Surface):
             InvocationTimeoutSeconds: int = ...,  # noqa: N803
             Body: _Body = ...,  # noqa: N803
         ) -> InvokeEndpointAsyncResult: ...
+
+        def invoke_endpoint_with_response_stream(  # noqa: D102 - documented in Surface
+            self,
+            *,
+            EndpointName: str,  # noqa: N803
+            Body: _Body,  # noqa: N803
+            ContentType: str = ...,  # noqa: N803
+            Accept: str = ...,  # noqa: N803
+            CustomAttributes: str = ...,  # noqa: N803
+            TargetVariant: str = ...,  # noqa: N803
+            TargetContainerHostname: str = ...,  # noqa: N803
+            InferenceId: str = ...,  # noqa: N803
+            InferenceComponentName: str = ...,  # noqa: N803
+            SessionId: str = ...,  # noqa: N803
+            PrefixAwareId: str = ...,  # noqa: N803
+        ) -> ResponseStreamResult: ...
 
     def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
         core = self._core

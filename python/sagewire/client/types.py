@@ -3,6 +3,7 @@
 from typing import Any, Protocol, TypedDict
 
 from sagewire.streams.body import StreamingBody
+from sagewire.streams.events import EventStream
 
 
 class BinaryFile(Protocol):
@@ -60,3 +61,16 @@ class InvokeEndpointAsyncResult(_InvokeEndpointAsyncOptional):
     """What `invoke_endpoint_async` returns; `InferenceId` is the JSON value that was sent."""
 
     ResponseMetadata: ResponseMetadata
+
+
+class _ResponseStreamOptional(TypedDict, total=False):
+    ContentType: str
+    InvokedProductionVariant: str
+    CustomAttributes: str
+
+
+class ResponseStreamResult(_ResponseStreamOptional):
+    """What `invoke_endpoint_with_response_stream` returns."""
+
+    ResponseMetadata: ResponseMetadata
+    Body: EventStream

@@ -1,6 +1,7 @@
 //! `sagewire._native._ext`: a table of contents. Every capability registers itself in its own file.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod eventstream;
 mod headers;
 mod server;
 mod sigv4;
@@ -16,5 +17,6 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sigv4::register(module)?;
     headers::register(module)?;
     transport::register(module)?;
+    eventstream::register(module)?;
     server::register(module)
 }

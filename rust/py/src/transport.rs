@@ -227,7 +227,7 @@ fn send_pieces(
 
 /// An answer whose head has arrived, and whose body arrives as it is asked for.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-struct Response {
+pub(crate) struct Response {
     /// 200 to 999.
     #[pyo3(get)]
     status: u16,
@@ -280,24 +280,39 @@ impl Response {
     }
 
     fn read_body(&self, py: Python<'_>, amount: Option<usize>) -> PyResult<Vec<u8>> {
+        self.turn(py, |body| {
+            if body.is_here(amount) { body.read(amount) } else { py.detach(|| body.read(amount)) }
+        })
+    }
+
+    /// Has `work` done with the body, which nobody else gets meanwhile; nothing once it is over.
+    pub(crate) fn turn<T: Default>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut transport::Response) -> Result<T, TransportError>,
+    ) -> PyResult<T> {
         let taken = std::mem::replace(&mut *lock(&self.body), Body::Reading);
         let mut body = match taken {
             Body::Idle(body) => body,
             Body::Over => {
                 *lock(&self.body) = Body::Over;
-                return Ok(Vec::new());
+                return Ok(T::default());
             }
             Body::Reading => {
                 return Err(PyRuntimeError::new_err("another thread is reading this body"));
             }
         };
-        let read =
-            if body.is_here(amount) { body.read(amount) } else { py.detach(|| body.read(amount)) };
+        let done = work(&mut body);
         let nanoseconds = u64::try_from(body.timing.body.as_nanos()).unwrap_or(u64::MAX);
         self.body_nanoseconds.store(nanoseconds, Ordering::Relaxed);
-        let next = if body.is_over() { Body::Over } else { Body::Idle(body) };
-        *lock(&self.body) = next;
-        read.map_err(|error| Failure { url: &self.url, seconds: self.seconds, error }.into_py(py))
+        let mut now = lock(&self.body);
+        // Closed by another thread meanwhile, it is over as soon as this one has done.
+        *now = match *now {
+            Body::Reading if !body.is_over() => Body::Idle(body),
+            _ => Body::Over,
+        };
+        drop(now);
+        done.map_err(|error| Failure { url: &self.url, seconds: self.seconds, error }.into_py(py))
     }
 }
 
@@ -346,7 +361,7 @@ impl Response {
     }
 
     /// Give up what is left.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let taken = std::mem::replace(&mut *lock(&self.body), Body::Over);
         if let Body::Idle(mut body) = taken {
             body.close();

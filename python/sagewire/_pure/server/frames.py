@@ -6,7 +6,7 @@ What goes wrong after the stream has begun is said in the stream, as the API mod
 
 import time
 
-from sagewire._pure.eventstream import MAX_PAYLOAD_BYTES, encode_message
+from sagewire._pure.eventstream.encode import MAX_PAYLOAD_BYTES, encode_message
 from sagewire._pure.server import errors
 from sagewire._pure.server.call import BrokenOffError, PartTimedOutError
 

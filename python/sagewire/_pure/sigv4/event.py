@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html
 
 import hmac
 
-from sagewire._pure.eventstream import MAX_PAYLOAD_BYTES, Timestamp, encode_headers, encode_message
+from sagewire._pure.eventstream.encode import MAX_PAYLOAD_BYTES, encode_message
+from sagewire._pure.eventstream.header import Timestamp, encode_headers
 from sagewire._pure.sigv4 import timestamp
 from sagewire._pure.sigv4.error import invalid_argument
 from sagewire._pure.sigv4.key import is_signature, sha256_hex

@@ -256,13 +256,34 @@ class Response:
         """Return the seconds of each part: queue, connect, TLS, send, first byte, body so far."""
         return self._timing.parts()
 
+    def _read_some(self) -> bytes:
+        """Return what has arrived, waiting only if nothing has; `b""` at the end.
+
+        Raises as `read` does. A connection that ends before the body is an error.
+        """
+        if not self._one_reader.acquire(blocking=False):
+            raise RuntimeError("another thread is reading this body")
+        try:
+            return self._read_with(self._parser.read_some)
+        finally:
+            self._timing.body = self._timing.since()
+            self._one_reader.release()
+
     def _read(self, amount: "int | None") -> bytes:
+        if amount == 0:
+            return b""
+        parser = self._parser
+        if amount is None or amount < 0:
+            return self._read_with(parser.read)
+        return self._read_with(parser.read, amount)
+
+    def _read_with(self, read: "Callable[..., bytes]", *amount: int) -> bytes:
         connection = self._connection
-        if connection is None or amount == 0:
+        if connection is None:
             return b""
         parser = self._parser
         try:
-            data = parser.read() if amount is None or amount < 0 else parser.read(amount)
+            data = read(*amount)
         except TimeoutError:
             self._drop()
             connection._incoming.deadline.check(READING)  # noqa: SLF001 - one thing

@@ -11,6 +11,7 @@ from sagewire._pure.transport.wire import Buffered
 from sagewire.exceptions import HTTPClientError
 
 _MOST_LINE_BYTES = 65_536
+_MOST_AT_ONCE_BYTES = 65_536
 # Stands for all lengths that are too large to be of use; such a length is taken for none.
 _BEYOND_COUNTING = (1 << 63) - 1
 
@@ -73,6 +74,45 @@ class Parser(http.client.HTTPResponse):
         if not line.endswith(b"\n") or not 0 <= size < _BEYOND_COUNTING:
             raise ValueError("no chunk has that size")
         return size
+
+    def read_some(self) -> bytes:
+        """Return what has arrived of the body, waiting only if nothing has; `b""` at its end."""
+        if self.fp is None:
+            return b""
+        if self.chunked:
+            try:
+                return self._read1_chunked(_MOST_AT_ONCE_BYTES)  # type: ignore[attr-defined,no-any-return]
+            except http.client.IncompleteRead:
+                # As where the base reads chunks to their end: half a line end does not count.
+                raise http.client.IncompleteRead(b"") from None
+        # The base's read1 does not count what is left, in some versions.
+        left = self.length
+        data = self.fp.read1(
+            _MOST_AT_ONCE_BYTES if left is None else min(left, _MOST_AT_ONCE_BYTES)
+        )
+        if left is not None:
+            if not data:
+                # As the base's own, which keeps the bytes that it counts.
+                raise http.client.IncompleteRead(_Counted(self._stated() - left), left)  # type: ignore[arg-type]
+            self.length = left = left - len(data)
+        if left == 0 or not data:
+            self._close_conn()  # type: ignore[attr-defined]
+        return data
+
+    def _stated(self) -> int:
+        return int(self.headers["content-length"])
+
+
+class _Counted:
+    """So many bytes that nobody has kept."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
 
 
 class _NoSocket:

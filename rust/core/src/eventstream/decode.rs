@@ -54,6 +54,9 @@ impl Decoder {
 
     /// Takes more bytes and finds the messages in them. Those that were ready are forgotten.
     pub fn feed(&mut self, bytes: &[u8]) {
+        if self.failure.is_some() {
+            return self.forget();
+        }
         self.fill(|buffer| buffer.extend_from_slice(bytes));
     }
 

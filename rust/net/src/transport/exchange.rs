@@ -7,7 +7,7 @@ use super::deadline::{Limits, Stage};
 use super::error::{Cut, TransportError, python_words};
 use super::head::{HeadScanner, RequestHead, ResponseHead};
 use super::pool::Borrowed;
-use super::reading::{Read, broken};
+use super::reading::{Read, broken, cut_off, take_arrived};
 use super::stream::Stream;
 use super::timing::Timing;
 
@@ -248,16 +248,42 @@ impl Response {
             let filled = reading
                 .past_the_buffer(&mut self.framing, |space| stream.read(space))
                 .unwrap_or_else(|| stream.fill())
-                .map_err(|cut| match cut {
-                    Cut::Limit => TransportError::BodyTimeout,
-                    Cut::Deadline => TransportError::Deadline(Stage::Reading),
-                    Cut::Interrupted => TransportError::Interrupted,
-                    Cut::Failed(error) => broken(&python_words(&error)),
-                })?;
+                .map_err(cut_short)?;
             if filled == 0 {
                 let ended = reading.at_end(&mut self.framing);
                 self.connection = None;
                 return ended;
+            }
+        }
+    }
+
+    /// Puts behind `out` what has arrived of the body, and waits only where nothing has.
+    ///
+    /// Nothing is put there at the end alone. A connection that ends before the body is an error.
+    pub fn read_some(&mut self, out: &mut Vec<u8>) -> Result<(), TransportError> {
+        let read = self.read_arrived(out);
+        self.timing.body = self.begun.elapsed();
+        if read.is_err() {
+            self.connection = None;
+        }
+        read
+    }
+
+    fn read_arrived(&mut self, out: &mut Vec<u8>) -> Result<(), TransportError> {
+        let before = out.len();
+        loop {
+            let Some(connection) = &mut self.connection else { return Ok(()) };
+            let stream = &mut connection.stream;
+            if take_arrived(out, &mut self.framing, &mut stream.arrived)? {
+                self.finish_if_done();
+                return Ok(());
+            }
+            if out.len() > before {
+                return Ok(());
+            }
+            if stream.fill().map_err(cut_short)? == 0 {
+                self.connection = None;
+                return cut_off(&mut self.framing, self.head.length());
             }
         }
     }
@@ -295,6 +321,16 @@ impl Response {
             }
             self.finish_if_done();
         }
+    }
+}
+
+/// What a wait for more of a body that ended early means.
+fn cut_short(cut: Cut) -> TransportError {
+    match cut {
+        Cut::Limit => TransportError::BodyTimeout,
+        Cut::Deadline => TransportError::Deadline(Stage::Reading),
+        Cut::Interrupted => TransportError::Interrupted,
+        Cut::Failed(error) => broken(&python_words(&error)),
     }
 }
 

@@ -53,12 +53,7 @@ impl Read {
                 Ok(Piece::Framing(count)) => arrived.take(count),
                 Ok(Piece::End) => return Ok(true),
                 Ok(Piece::Incomplete) => return Ok(false),
-                Err(BadFraming::Size) => return Err(broken_chunks(self.whole)),
-                Err(BadFraming::LineTooLong(what)) => {
-                    let words =
-                        format!("LineTooLong('got more than 65536 bytes when reading {what}')");
-                    return Err(broken(&words));
-                }
+                Err(bad) => return Err(badly_framed(bad, self.whole)),
             }
         }
     }
@@ -105,6 +100,53 @@ impl Read {
 
     fn wanted(&self) -> usize {
         self.amount.map_or(usize::MAX, |amount| amount - self.out.len())
+    }
+}
+
+/// Takes what has arrived of the body; whether its end has been seen.
+///
+/// Bad framing behind something good is told the next time.
+pub(crate) fn take_arrived(
+    out: &mut Vec<u8>,
+    framing: &mut Framing,
+    arrived: &mut Arrived,
+) -> Result<bool, TransportError> {
+    let before = out.len();
+    loop {
+        match framing.next(arrived.here(), usize::MAX) {
+            Ok(Piece::Data(count)) => {
+                out.extend_from_slice(&arrived.here()[..count]);
+                arrived.take(count);
+            }
+            Ok(Piece::Framing(count)) => arrived.take(count),
+            Ok(Piece::End) => return Ok(true),
+            Ok(Piece::Incomplete) => return Ok(false),
+            Err(_) if out.len() > before => return Ok(false),
+            Err(bad) => return Err(badly_framed(bad, 0)),
+        }
+    }
+}
+
+/// The connection has ended where more of the body was wanted; `stated` is its stated length.
+pub(crate) fn cut_off(framing: &mut Framing, stated: Option<u64>) -> Result<(), TransportError> {
+    if framing.ends_with_connection() {
+        return Ok(());
+    }
+    match framing {
+        Framing::Length(left) => {
+            let got = stated.unwrap_or(*left) - *left;
+            Err(broken(&format!("IncompleteRead({got} bytes read, {left} more expected)")))
+        }
+        _ => Err(broken_chunks(0)),
+    }
+}
+
+fn badly_framed(bad: BadFraming, whole: usize) -> TransportError {
+    match bad {
+        BadFraming::Size => broken_chunks(whole),
+        BadFraming::LineTooLong(what) => {
+            broken(&format!("LineTooLong('got more than 65536 bytes when reading {what}')"))
+        }
     }
 }
 
