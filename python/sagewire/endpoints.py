@@ -12,10 +12,6 @@ from sagewire.exceptions import (
     NoRegionError,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 _LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _HOST_CHARACTERS = _LETTERS_AND_DIGITS | {"-"}
 # RFC 3986, section 2: unreserved and sub-delims, and what a path and a query add to them.
@@ -255,23 +251,3 @@ def _escaped(text: str, allowed: "frozenset[str]") -> str:
             pieces += [f"%{byte:02X}" for byte in character.encode("utf-8")]
         position += 1
     return "".join(pieces)
-
-
-def proxy_for(origin: Origin, environ: "Any") -> "str | None":
-    """Return the proxy that the environment names for an endpoint, or `None`.
-
-    `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` in either casing, as the standard library reads them.
-    """
-    wanted = f"{origin.scheme}_proxy"
-    if not any(name.lower() == wanted for name in environ):
-        return None
-    from urllib.request import (  # type: ignore[attr-defined]
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
-
-    proxies = getproxies_environment()
-    proxy = proxies.get(origin.scheme)
-    if not proxy or proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies):
-        return None
-    return proxy

@@ -26,36 +26,11 @@ name, so that `except botocore.exceptions.X` catches it. Importing this module n
 botocore.
 """
 
-import sys
+from sagewire.bridge import Bridge, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
-
-_bridges: "dict[type[BaseException], type[BaseException]]" = {}
-
-
-def _bridged(cls: "type[BaseException]") -> "type[BaseException]":
-    """Return the subclass of `cls` that is botocore's class too, if botocore has been imported."""
-    if getattr(cls, "_counterpart", "") not in sys.modules:
-        return cls
-    known = _bridges.get(cls)
-    if known is None:
-        known = _bridges[cls] = _make_bridge(cls)
-    return known
-
-
-def _make_bridge(cls: "type[BaseException]") -> "type[BaseException]":
-    for ancestor in cls.__mro__:
-        home = sys.modules.get(getattr(ancestor, "_counterpart", ""))
-        counterpart = getattr(home, ancestor.__name__, None)
-        if isinstance(counterpart, type) and issubclass(counterpart, BaseException):
-            if issubclass(cls, counterpart):
-                return cls
-            body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_public": cls}
-            return type(cls.__name__, (cls, counterpart), body)
-    return cls
 
 
 def _state(error: "Any") -> "dict[str, Any] | None":
@@ -63,25 +38,7 @@ def _state(error: "Any") -> "dict[str, Any] | None":
     return {"attempts": error.attempts} if error.attempts else None
 
 
-def _rebuild(cls: "Callable[..., Any]", kwargs: "dict[str, Any]") -> "Any":
-    """Unpickle an exception that is made from keyword arguments."""
-    return cls(**kwargs)
-
-
-class _Bridge:
-    """What makes an exception of ours one of botocore's too."""
-
-    _counterpart = ""
-    _public: "type[Any] | None" = None
-
-    def __new__(cls, *_args: "Any", **_kwargs: "Any") -> "Any":
-        target = _bridged(cls)  # type: ignore[arg-type]
-        # OSError's own __new__ would parse the arguments; it is asked for a bare instance instead.
-        maker = OSError if issubclass(target, OSError) else Exception
-        return maker.__new__(target)
-
-
-class BotoCoreError(_Bridge, Exception):
+class BotoCoreError(Bridge, Exception):
     """The base of everything that goes wrong on this side of the wire.
 
     `kwargs` holds the fields that the message was made from. `attempts` are those of the call that
@@ -102,13 +59,13 @@ class BotoCoreError(_Bridge, Exception):
         return str(self.args[0])
 
     def __reduce__(self) -> "Any":
-        return _rebuild, (self._public or type(self), self.kwargs), _state(self)
+        return rebuild, (self._public or type(self), self.kwargs), _state(self)
 
 
 # The service's answers
 
 
-class ClientError(_Bridge, Exception):
+class ClientError(Bridge, Exception):
     """The service answered with an error.
 
     `response` is boto3's dict (`Error` with `Code` and `Message`, `ResponseMetadata`, and the
@@ -263,12 +220,20 @@ class HTTPClientError(BotoCoreError):
 
 
 class ConnectionClosedError(HTTPClientError):
-    """The connection ended before a whole answer's head had arrived."""
+    """The connection ended before a whole answer's head had arrived.
+
+    Also, as in boto3, where a file of `client_cert` cannot be read: then the words say so.
+    """
 
     fmt = (
         "Connection was closed before we received a valid response "
         'from endpoint URL: "{endpoint_url}".'
     )
+
+    def __init__(self, **kwargs: "Any") -> None:
+        if "cause" in kwargs:
+            self.fmt = f"{type(self).fmt} {{cause}}"
+        super().__init__(**kwargs)
 
 
 class ReadTimeoutError(HTTPClientError, OSError):
@@ -421,6 +386,12 @@ class InvalidChecksumConfigError(BotoCoreError):
     )
 
 
+class InvalidProxiesConfigError(BotoCoreError):
+    """A file of `proxies_config` cannot be used; `kwargs["error"]` says why."""
+
+    fmt = "Invalid configuration value(s) provided for proxies_config."
+
+
 class ProfileNotFound(BotoCoreError):
     """The profile is in none of the files."""
 
@@ -492,7 +463,7 @@ class CredentialRetrievalError(BotoCoreError):
 # Event streams
 
 
-class ParserError(_Bridge, Exception):
+class ParserError(Bridge, Exception):
     """An event stream that cannot be read on: what comes next is no event."""
 
     _counterpart = "botocore.eventstream"
@@ -502,7 +473,7 @@ class ParserError(_Bridge, Exception):
         self.__dict__.update(fields)
 
     def __reduce__(self) -> "Any":
-        return _rebuild, (self._public or type(self), self.__dict__)
+        return rebuild, (self._public or type(self), self.__dict__)
 
 
 class ChecksumMismatch(ParserError):
@@ -572,7 +543,7 @@ class InvalidArgumentError(ValueError):
 
     def __reduce__(self) -> "Any":
         fields = {"argument": self.argument, "problem": self.problem, "allowed": self.allowed}
-        return _rebuild, (type(self), fields)
+        return rebuild, (type(self), fields)
 
 
 class SignatureError(Exception):
@@ -590,4 +561,4 @@ class SignatureError(Exception):
 
     def __reduce__(self) -> "Any":
         fields = {"code": self.code, "status": self.status, "message": self.message}
-        return _rebuild, (type(self), fields)
+        return rebuild, (type(self), fields)

@@ -3,10 +3,6 @@
 NOT_YET = {
     "wire-conf-sigver-v4-query": "query signatures for calls: refused with InvalidConfigError",
     "wire-conf-sigver-s3v4-query": "query signatures for calls: refused with InvalidConfigError",
-    "wire-conf-proxy-http-noscheme": "proxies come with a later release",
-    "wire-conf-proxy-env-lower": "proxies come with a later release",
-    "wire-conf-proxy-base-path": "proxies come with a later release",
-    "resp-conn-proxy": "proxies come with a later release",
     "wire-retry-adaptive": "the adaptive retry mode comes with a later release",
     "wire-retry-new2026-adaptive": "the adaptive retry mode comes with a later release",
     "config-process": "credential processes come with a later release",
@@ -20,7 +16,6 @@ NOT_YET = {
     "config-cred-dot-boto": "boto 2 config files come with a later release",
     "config-cred-boto3-token-only": "an argument of boto3.Session; client() ignores it",
     "config-cred-boto3-account-only": "an argument of boto3.Session; client() ignores it",
-    "config-proxy": "proxies come with a later release",
 }
 
 

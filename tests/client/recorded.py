@@ -162,18 +162,23 @@ def redirected(address: Callable[[str, int], tuple[str, int]]) -> Iterator[list[
     from sagewire._impl import transport
 
     meant: list[str] = []
-    original = transport.Pool
+    originals = transport.Pool, transport.Proxy
 
     def pool(scheme: str, host: str, port: int, **options: Any) -> Any:
-        meant.append(f"{host}:{port}")
-        host, port = address(host, port)
-        return original(scheme, host, port, **options)
+        if options.get("proxy") is None:
+            meant.append(f"{host}:{port}")
+            host, port = address(host, port)
+        return originals[0](scheme, host, port, **options)
 
-    transport.Pool = pool
+    def proxy(url: str, host: str, port: int, *options: Any) -> Any:
+        meant.append(f"{host}:{port}")
+        return originals[1](url, *address(host, port), *options)
+
+    transport.Pool, transport.Proxy = pool, proxy
     try:
         yield meant
     finally:
-        transport.Pool = original
+        transport.Pool, transport.Proxy = originals
 
 
 def frozen(client: SageMakerRuntime, time: str) -> list[float]:

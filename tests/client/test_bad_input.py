@@ -235,7 +235,6 @@ def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"config": sagewire.Config(proxies={"http": "http://p:1"})}, r"Config\(proxies="),
         ({"config": sagewire.Config(retries={"mode": "adaptive"})}, "supported are 'standard'"),
         ({"config": sagewire.Config(retries={"mode": "safe"})}, "supported are 'standard'"),
         ({"config": sagewire.Config(signature_version="v4-query")}, "'v4-query' is not supported"),
@@ -247,19 +246,6 @@ def test_settings_without_effect_are_refused(
 ) -> None:
     with pytest.raises(InvalidConfigError, match=words):
         sagewire.client(**KEYS, **arguments)
-
-
-def test_a_proxy_of_the_environment_is_not_silently_passed_by(
-    clean_environment: pytest.MonkeyPatch,
-) -> None:
-    clean_environment.setenv("HTTPS_PROXY", "http://user:secret@proxy:3128")
-    with pytest.raises(InvalidConfigError, match="NO_PROXY") as raised:
-        sagewire.client(**KEYS)
-    assert "secret" not in str(raised.value)
-    sagewire.client(**KEYS, config=sagewire.Config(proxies={}))
-    sagewire.client(**KEYS, endpoint_url="http://127.0.0.1:1")
-    clean_environment.setenv("NO_PROXY", ".amazonaws.com")
-    sagewire.client(**KEYS)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.client.claims import reason_not_yet
 from tests.client.differences import CONFIG, changed
 from tests.support import vectors
 from tests.support.capture import CaptureServer
+from tests.support.proxy import Proxy
 
 CASES = vectors.load("config.jsonl")
 
@@ -100,6 +101,9 @@ def same_settings(expected: dict[str, Any], client: Any, home: Path) -> None:
     assert config.signature_version == expected["signature_version"]
     assert bool(config.tcp_keepalive) == expected["keepalive"]
     assert config.user_agent_appid == expected["user_agent_appid"]
+    proxy = settings.proxy
+    scheme = settings.endpoint_url.partition(":")[0]
+    assert (proxy.url if proxy else None) == expected["proxies"].get(scheme)
     verify = settings.ca_bundle if settings.verify and settings.ca_bundle else settings.verify
     wanted = expected["verify"]
     assert verify == (placed(wanted, home) if isinstance(wanted, str) else wanted)
@@ -125,10 +129,13 @@ def same_call(
 ) -> None:
     tls = server_tls if expected["url"].startswith("https") else None
     client._settings.verify = False
-    with (
-        CaptureServer([], tls) as server,
-        recorded.redirected(lambda _host, _port: ("127.0.0.1", server.port)),
-    ):
+    authority = expected["url"].partition("://")[2].partition("/")[0]
+    with CaptureServer([], tls) as server, contextlib.ExitStack() as stack:
+        port = server.port
+        if client._settings.proxy is not None:
+            route = {f"{authority}:443": ("127.0.0.1", server.port)}
+            port = stack.enter_context(Proxy(route=route)).port
+        stack.enter_context(recorded.redirected(lambda _host, _port: ("127.0.0.1", port)))
         if "error" in expected:
             with pytest.raises(Exception) as raised:
                 client.invoke_endpoint(**kwargs)

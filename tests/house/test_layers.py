@@ -12,11 +12,12 @@ from tests.house.sources import PACKAGE, ROOT, imports, module_name, of_kind, pa
 
 # Low to high; a module imports from its own layer and from lower ones.
 LAYERS = [
+    ("bridge",),
     ("exceptions",),
     ("_pure", "_native"),
     ("_impl",),
     ("sigv4", "headers", "streams", "model"),
-    ("config", "credentials", "endpoints", "retries"),
+    ("config", "credentials", "endpoints", "proxies", "retries"),
     ("client",),
     ("local",),
     ("pytest_plugin",),

@@ -2,14 +2,23 @@
 
 import datetime
 import ipaddress
+import shutil
 import ssl
+import subprocess
+from pathlib import Path
 
 import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from sagewire import exceptions
 from sagewire._impl import transport
@@ -19,6 +28,9 @@ from tests.transport.conftest import URL
 
 OK = answer(b"{}")
 WORDS = f"SSL validation failed for {URL} "
+
+
+BROKEN = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
 def secure(call, peer, settings, **more):
@@ -175,10 +187,10 @@ def test_verify_false_needs_no_bundle(call, server_tls, tmp_path):
         assert secure(call, peer, settings).read() == b"{}"
 
 
-def self_signed(names, *, is_authority=False, days=1):
+def self_signed(names, *, is_authority=False, days=1, common_name="self"):
     """Return a self-signed certificate and its key, valid for so many days from yesterday on."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = (
         x509.CertificateBuilder()
@@ -189,8 +201,9 @@ def self_signed(names, *, is_authority=False, days=1):
         .not_valid_before(now - datetime.timedelta(days=3))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, hashes.SHA256()), key
 
 
@@ -230,18 +243,174 @@ def test_a_self_signed_server_that_has_expired(call, tmp_path, is_authority):
         refused(call, peer, settings)
 
 
-def test_a_signed_server_is_trusted_by_naming_it(call, authority, tmp_path):
-    certificate = authority.issue_cert("127.0.0.1")
-    bundle = tmp_path / "server.pem"
-    certificate.cert_chain_pems[0].write_to_path(bundle)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
+def chain_of(tmp_path):
+    """Return a server's certificates from its own to the root, as PEM, and contexts for them."""
+    root = trustme.CA(organization_name="Example Root")
+    middle = root.create_child_ca()
+    leaf = middle.issue_cert("127.0.0.1", "localhost")
+    key = tmp_path / "key.pem"
+    key.write_bytes(leaf.private_key_pem.bytes())
+    pems = [leaf.cert_chain_pems[0].bytes(), middle.cert_pem.bytes(), root.cert_pem.bytes()]
+
+    def context(*numbers):
+        chain = tmp_path / "chain.pem"
+        chain.write_bytes(b"".join(pems[number] for number in numbers))
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(chain, key)
+        return made
+
+    return pems, context
+
+
+LOCAL = "unable to get local issuer certificate"
+
+
+@pytest.mark.parametrize(
+    ("sent", "trusted", "words"),
+    [
+        # 0 is the server's own certificate, 1 its issuer's, 2 the root's. The words are OpenSSL's.
+        ([0, 1], [2], None),
+        ([0], [2, 1], None),
+        ([0], [1, 2], None),
+        ([0, 1], [1, 2, 0], None),
+        ([0, 1, 2], [2], None),
+        ([0], [2], LOCAL),
+        ([0, 1], [0], LOCAL),
+        ([0, 1], [1], "unable to get issuer certificate"),
+        ([0], [1], "unable to get issuer certificate"),
+        ([0, 1, 2], None, "self-signed certificate in certificate chain"),
+        ([0, 1], None, LOCAL),
+    ],
+)
+def test_who_vouches_for_whom(call, tmp_path, sent, trusted, words):
+    pems, context = chain_of(tmp_path)
+    path = None
+    if trusted is not None:
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_bytes(b"# the company's\n" + b"".join(pems[number] for number in trusted))
+        path = str(bundle)
+    settings = transport.TlsSettings(True, path, None, None)
+    with Peer(answers(OK), tls=context(*sent)) as peer:
+        if words is None:
+            assert secure(call, peer, settings).read() == b"{}"
+            return
+        said = refused(call, peer, settings)
+    assert said.startswith(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {words}")
+    if sent == [0] and trusted != [1]:
+        assert "Example Root" not in said  # what the server's own certificate names
+    elif trusted in ([1], None) or sent == [0, 1]:
+        assert "(the issuer is O=Example Root, OU=Testing CA #" in said
+
+
+def test_a_self_signed_server_is_named(call, tmp_path):
+    context, _ = self_signed_server(tmp_path, "127.0.0.1")
     with Peer(answers(OK), tls=context) as peer:
-        settings = transport.TlsSettings(True, str(bundle), None, None)
+        words = refused(call, peer, transport.TlsSettings(True, None, None, None))
+    assert words.endswith("failed: self-signed certificate (the issuer is CN=self)")
+
+
+def test_dates_and_names_in_the_words_of_openssl(call, authority, server_tls, trusting):
+    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=past).configure_cert(context)
+    with Peer(answers(OK), tls=context) as peer:
+        assert refused(call, peer, trusting).endswith("failed: certificate has expired")
+    with Peer(answers(OK), tls=server_tls("wrong.test")) as peer:
+        words = refused(call, peer, trusting)
+    assert words.endswith("IP address mismatch, certificate is not valid for '127.0.0.1'.")
+
+
+@pytest.mark.parametrize(
+    ("common_name", "names", "accepted"),
+    [
+        ("localhost", [], True),
+        ("LocalHost", [], True),
+        ("localhost", [x509.DNSName("other.test")], False),
+        ("other.test", [], False),
+        ("other.test", [x509.DNSName("localhost")], True),
+    ],
+)
+def test_the_common_name_counts_where_there_is_no_dns_name(
+    call, pools, tmp_path, common_name, names, accepted
+):
+    certificate, key = self_signed(names, common_name=common_name, is_authority=True)
+    pem, both = tmp_path / "server.pem", tmp_path / "both.pem"
+    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    both.write_bytes(pem.read_bytes() + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    settings = transport.TlsSettings(True, str(pem), None, None)
+    with Peer(answers(OK), tls=context) as peer:
+        pool = transport.Pool("https", "localhost", peer.port, tls=settings)
+        if not accepted:
+            with pytest.raises(SSLError, match="Hostname mismatch"):
+                pool.take(URL, None)
+            return
+        assert call(peer, pool=pool).read() == b"{}"
+        pool.close()
+
+
+def test_the_systems_roots_are_those_of_ssl_cert_file(call, server_tls, ca_bundle, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", ca_bundle)
+    settings = transport.TlsSettings(True, None, None, None)
+    with Peer(answers(OK), tls=server_tls()) as peer:
         assert secure(call, peer, settings).read() == b"{}"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\xff\x00"])
+def test_the_systems_roots_are_those_of_ssl_cert_dir(
+    call, server_tls, ca_bundle, monkeypatch, tmp_path
+):
+    # OpenSSL finds a certificate of a folder by the hash of its subject's name.
+    command = ["openssl", "x509", "-hash", "-noout", "-in", ca_bundle]
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl program, to hash a name")
+    hashed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    pem = Path(ca_bundle).read_bytes()
+    (tmp_path / f"{hashed}.0").write_bytes(pem)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    settings = transport.TlsSettings(True, None, None, None)
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        assert secure(call, peer, settings).read() == b"{}"
+
+
+def test_a_bundle_is_trusted_in_place_of_the_systems_roots(
+    call, server_tls, ca_bundle, monkeypatch, tmp_path
+):
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    monkeypatch.setenv("SSL_CERT_FILE", ca_bundle)
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        refused(call, peer, transport.TlsSettings(True, str(other), None, None))
+
+
+def test_the_keys_of_a_connection_are_logged_where_sslkeylogfile_says(
+    call, server_tls, trusting, monkeypatch, tmp_path
+):
+    log = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        assert secure(call, peer, trusting).read() == b"{}"
+    lines = [line.split() for line in log.read_text().splitlines() if not line.startswith("#")]
+    assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET" in {line[0] for line in lines}
+
+
+def test_a_folder_is_no_bundle(call, server_tls, tmp_path):
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        words = refused(call, peer, transport.TlsSettings(True, str(tmp_path), None, None))
+        assert words.startswith(f"cannot use the CA bundle {tmp_path}: ")
+
+
+def test_the_older_label_of_a_certificate(call, server_tls, ca_bundle, tmp_path):
+    older = tmp_path / "older.pem"
+    pem = Path(ca_bundle).read_text()
+    older.write_text(pem.replace(" CERTIFICATE", " X509 CERTIFICATE"))
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        settings = transport.TlsSettings(True, str(older), None, None)
+        assert secure(call, peer, settings).read() == b"{}"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\xff\x00", BROKEN])
 def test_a_bundle_that_is_none(call, server_tls, tmp_path, content):
     bundle = tmp_path / "bundle.pem"
     if content is not None:
@@ -270,20 +439,62 @@ def test_client_certificate(call, server_tls, ca_bundle, tmp_path):
 def test_no_client_certificate_where_one_is_asked_for(call, server_tls, trusting):
     with Peer(answers(OK), tls=server_tls(client_authority=trustme.CA())) as peer:
         # With TLS 1.3 the server's refusal arrives after our handshake is done.
-        with pytest.raises((SSLError, ConnectionClosedError)):
-            secure(call, peer, trusting)
-        assert not peer.requests
+        words = refused(call, peer, trusting)
+    assert "certificate" in words.lower()
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+@pytest.mark.parametrize("content", [b"", b"no certificate", BROKEN])
 def test_a_client_certificate_that_is_none(call, server_tls, ca_bundle, tmp_path, content):
     certificate = tmp_path / "client.pem"
-    if content is not None:
-        certificate.write_bytes(content)
+    certificate.write_bytes(content)
     with Peer(answers(OK), tls=server_tls()) as peer:
         settings = transport.TlsSettings(True, ca_bundle, str(certificate), None)
         words = refused(call, peer, settings)
         assert words.startswith(f"cannot use the client certificate {certificate}: ")
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key", "folder"])
+def test_a_client_certificate_that_cannot_be_read(call, server_tls, ca_bundle, tmp_path, missing):
+    """boto3's class, which says nothing; the words go on."""
+    pem, nowhere = tmp_path / "client.pem", str(tmp_path / "missing.pem")
+    trustme.CA().issue_cert("client.test").private_key_and_cert_chain_pem.write_to_path(pem)
+    nowhere = str(tmp_path) if missing == "folder" else nowhere
+    paths = (nowhere, None) if missing != "key" else (str(pem), nowhere)
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        settings = transport.TlsSettings(True, ca_bundle, *paths)
+        with pytest.raises(ConnectionClosedError) as caught:
+            secure(call, peer, settings)
+        assert not peer.requests
+    start = f'a valid response from endpoint URL: "{URL}". cannot use the client certificate '
+    assert f"{start}{nowhere}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_key_under_a_password_is_not_asked_for(
+    call, server_tls, ca_bundle, tmp_path, form, apart
+):
+    ours = trustme.CA().issue_cert("client.test")
+    key = load_pem_private_key(ours.private_key_pem.bytes(), None)
+    secret = key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"password"))
+    chain, locked = tmp_path / "chain.pem", tmp_path / "locked.pem"
+    chain.write_bytes(ours.cert_chain_pems[0].bytes())
+    locked.write_bytes(secret if apart else chain.read_bytes() + secret)
+    paths = (str(chain), str(locked)) if apart else (str(locked), None)
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        words = refused(call, peer, transport.TlsSettings(True, ca_bundle, *paths))
+    assert words == "Client private key is encrypted, password is required"
+
+
+def test_a_key_of_another_certificate(call, server_tls, ca_bundle, tmp_path):
+    one, other = (trustme.CA().issue_cert("client.test") for _ in range(2))
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(one.cert_chain_pems[0].bytes())
+    key.write_bytes(other.private_key_pem.bytes())
+    with Peer(answers(OK), tls=server_tls()) as peer:
+        settings = transport.TlsSettings(True, ca_bundle, str(chain), str(key))
+        words = refused(call, peer, settings)
+        assert words.startswith(f"cannot use the client certificate {chain}: ")
 
 
 # A peer that does not speak TLS

@@ -25,9 +25,9 @@ names = st.sampled_from(
 pairs = st.lists(st.tuples(names, st.just("value") | texts), max_size=4)
 
 
-def outcome(twin, sigv4, extra, user_agent, signed, options, arguments):
+def outcome(twin, sigv4, extra, user_agent, proxy, signed, options, arguments):
     try:
-        template = twin.Template("h.test:8080", user_agent, extra)
+        template = twin.Template("h.test:8080", user_agent, extra, proxy)
         signer = sigv4.Signer(*KEYS, *options) if signed else None
         return template.head(signer, AT, *arguments)
     except Exception as error:
@@ -37,6 +37,7 @@ def outcome(twin, sigv4, extra, user_agent, signed, options, arguments):
 @given(
     extra=pairs,
     user_agent=st.just("me/1") | texts,
+    proxy=st.none() | st.just("Basic dTpw") | texts,
     signed=st.booleans(),
     options=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     url=st.just("http://h.test:8080/endpoints/a%2Fb/invocations?x=y") | texts,
@@ -51,6 +52,7 @@ def outcome(twin, sigv4, extra, user_agent, signed, options, arguments):
 def test_heads(
     extra,
     user_agent,
+    proxy,
     signed,
     options,
     url,
@@ -62,6 +64,7 @@ def test_heads(
     identity,
     progress,
 ):
+    given = (extra, user_agent, proxy, signed, options)
     arguments = (url, target, members, payload, length, trace_id, identity, progress)
-    expected = outcome(pure, pure_sigv4, extra, user_agent, signed, options, arguments)
-    assert outcome(native, native_sigv4, extra, user_agent, signed, options, arguments) == expected
+    expected = outcome(pure, pure_sigv4, *given, arguments)
+    assert outcome(native, native_sigv4, *given, arguments) == expected

@@ -13,6 +13,7 @@ __all__ = [
     "Lookup",
     "Message",
     "Pool",
+    "Proxy",
     "Reader",
     "Response",
     "Signer",
@@ -210,6 +211,7 @@ class TlsSettings:
         client_cert: str | None,
         client_key: str | None,
     ) -> TlsSettings: ...
+    def load(self) -> None: ...
     @property
     def verify(self) -> bool: ...
     @property
@@ -218,6 +220,26 @@ class TlsSettings:
     def client_cert(self) -> str | None: ...
     @property
     def client_key(self) -> str | None: ...
+
+@final
+class Proxy:
+    def __new__(
+        cls,
+        url: str,
+        host: str,
+        port: int,
+        tunnel: bool,
+        authorization: str | None,
+        tls: TlsSettings | None,
+    ) -> Proxy: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def tunnel(self) -> bool: ...
 
 @final
 class Pool:
@@ -232,6 +254,7 @@ class Pool:
         read_timeout: float | None = 60.0,
         tls: TlsSettings | None = None,
         tcp_keepalive: bool = False,
+        proxy: Proxy | None = None,
     ) -> Pool: ...
     def take(self, url: str, timeout: float | None) -> Connection: ...
     def close(self) -> None: ...
@@ -253,7 +276,13 @@ class Connection:
 
 @final
 class Template:
-    def __new__(cls, host: str, user_agent: str, extra: list[tuple[str, str]]) -> Template: ...
+    def __new__(
+        cls,
+        host: str,
+        user_agent: str,
+        extra: list[tuple[str, str]],
+        proxy_authorization: str | None = None,
+    ) -> Template: ...
     def head(
         self,
         signer: Signer | None,

@@ -1,5 +1,5 @@
 """Transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
 
-from sagewire._native._ext import Connection, Pool, Response, Template, TlsSettings
+from sagewire._native._ext import Connection, Pool, Proxy, Response, Template, TlsSettings
 
-__all__ = ["Connection", "Pool", "Response", "Template", "TlsSettings"]
+__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings"]

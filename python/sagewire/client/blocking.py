@@ -5,6 +5,7 @@ What is to be done stands in `client/attempts.py`; here is what takes time.
 
 from sagewire.client.answers import error_body, result, whole_body
 from sagewire.client.attempts import Call
+from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
 from sagewire.exceptions import (
     ConnectionError,  # noqa: A004 - boto3's name
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from sagewire.client.views import Options
     from sagewire.endpoints import Origin
     from sagewire.model.shapes import Operation
-
-# More idle connections than any process can hold open.
-_NO_LIMIT = 1_000_000
 
 
 class Sender:
@@ -98,26 +96,5 @@ def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") ->
     """Return a sender over a new pool."""
     from sagewire._impl import transport
 
-    config = settings.config
-    tls = None
-    if origin.scheme == "https":
-        certificate = key = None
-        if isinstance(config.client_cert, (tuple, list)):
-            certificate, key = config.client_cert
-        elif config.client_cert is not None:
-            certificate = config.client_cert
-        tls = transport.TlsSettings(settings.verify, settings.ca_bundle, certificate, key)
-    pool = transport.Pool(
-        origin.scheme,
-        origin.host,
-        origin.port,
-        # As in urllib3, no positive number means no limit.
-        max_idle=min(config.max_pool_connections, _NO_LIMIT)
-        if config.max_pool_connections > 0
-        else _NO_LIMIT,
-        connect_timeout=config.connect_timeout,
-        read_timeout=config.read_timeout,
-        tls=tls,
-        tcp_keepalive=bool(config.tcp_keepalive),
-    )
+    pool = transport.Pool(**pool_arguments(origin, settings))
     return Sender(outgoing, pool)

@@ -46,9 +46,11 @@ class Request:
 class Targets:
     """The request targets of an operation at an origin, kept for the names that are called."""
 
-    __slots__ = ("_kept", "_origin", "_path")
+    __slots__ = ("_absolute", "_kept", "_origin", "_path")
 
-    def __init__(self, origin: "Origin", operation: "Operation") -> None:
+    def __init__(self, origin: "Origin", operation: "Operation", *, absolute: bool = False) -> None:
+        """Make targets; `absolute` ones, with scheme and host, are for a forwarding proxy."""
+        self._absolute = absolute
         self._origin = origin
         self._path = operation.path
         self._kept: dict[str, tuple[str, str]] = {}
@@ -60,7 +62,8 @@ class Targets:
             origin = self._origin
             name = quoted(endpoint_name)
             target = f"{origin.path}/endpoints/{name}/{self._path}{origin.query}"
-            known = (target, origin.url + target)
+            url = origin.url + target
+            known = (url if self._absolute else target, url)
             if len(self._kept) >= _TARGETS_KEPT:
                 self._kept.clear()
             self._kept[endpoint_name] = known

@@ -56,17 +56,6 @@ def check_words(lookup: Lookup) -> None:
             checks.check_choice(field, word)
 
 
-def check_supported(given: "dict[str, Any]") -> None:
-    """Raise `InvalidConfigError` for settings whose effect is not built yet."""
-    for field in ("proxies", "proxies_config"):
-        if given.get(field):
-            raise InvalidConfigError(
-                error_msg=f"Config({field}=...) is not supported by this release of sagewire: it "
-                "connects to the endpoint directly. Supported is proxies={}, which turns off the "
-                "proxies of the environment."
-            )
-
-
 def check_built(mode: str) -> None:
     """Raise `InvalidConfigError` for a retry mode that is not built yet."""
     if mode in ("adaptive", "safe"):

@@ -55,6 +55,8 @@ class Core:
             raise UnknownSignatureVersionError(signature_version=version)
         origin = settings.origin
         assert origin is not None  # noqa: S101 - else there is a refusal
+        proxy = settings.proxy
+        forwarded = proxy is not None and not proxy.tunnel
         outgoing = Outgoing(
             origin=origin,
             region=settings.region,
@@ -64,9 +66,13 @@ class Core:
             user_agent=settings.user_agent(),
             read_timeout=config.read_timeout,
             ambient=self.ambient,
+            proxy_authorization=proxy.authorization if proxy and forwarded else None,
         )
         sender = self._make_sender(outgoing, origin, settings)
         # Two threads may come here together; either's sender will do, and the later one stays.
-        self.targets = {operation: Targets(origin, operation) for operation in self._operations}
+        self.targets = {
+            operation: Targets(origin, operation, absolute=forwarded)
+            for operation in self._operations
+        }
         self.sender = sender
         return sender

@@ -28,11 +28,13 @@ class Outgoing:
     """What all calls of a client share on their way out. It knows no socket.
 
     `signature` is `"v4"`, `"s3v4"`, or `None` for no signature. `source` gives the credentials.
+    `proxy_authorization` is for a proxy that is given the requests themselves.
     """
 
     __slots__ = (
         "_host",
         "_in_lambda",
+        "_proxy_authorization",
         "_region",
         "_signer",
         "_templates",
@@ -56,6 +58,7 @@ class Outgoing:
         user_agent: str,
         read_timeout: "float | None",
         ambient: "Ambient",
+        proxy_authorization: "str | None" = None,
     ) -> None:
         self.ambient = ambient
         self.signature = signature
@@ -67,6 +70,7 @@ class Outgoing:
         self._host = origin.host_header
         self._user_agent = user_agent
         self._templates: dict[tuple[tuple[str, str], ...], transport.Template] = {}
+        self._proxy_authorization = proxy_authorization
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         self._signer: tuple[Credentials, sigv4.Signer] | None = None
 
@@ -111,7 +115,9 @@ class Outgoing:
         if known is None:
             from sagewire import _impl
 
-            known = _impl.transport.Template(self._host, self._user_agent, list(extra))
+            known = _impl.transport.Template(
+                self._host, self._user_agent, list(extra), self._proxy_authorization
+            )
             if len(self._templates) >= _TEMPLATES_KEPT:
                 self._templates.clear()
             self._templates[extra] = known

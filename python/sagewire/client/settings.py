@@ -8,7 +8,7 @@ import os
 
 from sagewire import config as checks
 from sagewire.client import sessions, user_agent
-from sagewire.client.lookup import Lookup, check_built, check_supported, check_words
+from sagewire.client.lookup import Lookup, check_built, check_words
 from sagewire.config import Config
 from sagewire.credentials import chain, profiles
 from sagewire.credentials.sources import Absent
@@ -17,7 +17,6 @@ from sagewire.endpoints import (
     check_url,
     checked_region,
     partition_of,
-    proxy_for,
     resolve,
 )
 from sagewire.exceptions import (
@@ -28,6 +27,7 @@ from sagewire.exceptions import (
     UnknownServiceError,
 )
 from sagewire.model.runtime import API_VERSION, ENDPOINT_PREFIX, SERVICE_ALIASES, SERVICE_NAME
+from sagewire.proxies import route_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from sagewire.credentials.profiles import Profile
     from sagewire.credentials.sources import Source
+    from sagewire.proxies import ProxyRoute
     from sagewire.sigv4 import Credentials
 
 _EMPTY_BUNDLE = (
@@ -70,6 +71,7 @@ class Settings:
         "max_attempts",
         "origin",
         "partition",
+        "proxy",
         "refusal",
         "region",
         "retry_mode",
@@ -81,6 +83,7 @@ class Settings:
     custom_endpoint: bool
     endpoint_url: str
     origin: "Origin | None"
+    proxy: "ProxyRoute | None"
     refusal: "Exception | None"
     source: "Source"
 
@@ -119,9 +122,9 @@ class Settings:
         options = dict(given)
         self._take_retries_and_timeouts(options, config, lookup)
         check_words(lookup)
-        check_supported(given)
         self._take_signature_version(options, profile)
         self._take_verify(verify, lookup)
+        self._take_proxy(given)
         options["tcp_keepalive"] = lookup.boolean("tcp_keepalive", "BOTOCORE_TCP_KEEPALIVE")
         appid = lookup("user_agent_appid", "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
         options["user_agent_appid"] = appid
@@ -187,8 +190,6 @@ class Settings:
         except (ValueError, HTTPClientError) as error:
             # A bad port or scheme: boto3 says so when it connects.
             self.origin, self.refusal = None, error
-        if self.origin is not None and lookup.given.get("proxies") is None:
-            _check_proxy(self.origin, lookup.environ)
 
     def _take_retries_and_timeouts(
         self, options: "dict[str, Any]", config: "Any", lookup: "Lookup"
@@ -252,7 +253,17 @@ class Settings:
         if bundle is not None and not isinstance(bundle, bool):
             if not isinstance(bundle, (str, os.PathLike)):
                 raise TypeError(f"verify must be bool or a path, not {type(bundle).__name__}")
-            self.ca_bundle = os.fspath(bundle)
+            self.ca_bundle = os.path.expanduser(os.fspath(bundle))  # noqa: PTH111 - no pathlib at start-up
+
+    def _take_proxy(self, given: "dict[str, Any]") -> None:
+        self.proxy = None
+        if self.origin is None:
+            return
+        try:
+            self.proxy = route_to(self.origin, given.get("proxies"), given.get("proxies_config"))
+        except HTTPClientError as error:
+            # boto3 says so when it connects.
+            self.refusal = self.refusal or error
 
     def user_agent(self) -> str:
         """Return the `User-Agent` header of this client's requests."""
@@ -308,13 +319,3 @@ def _mode_of_place(region: str, environ: "Mapping[str, str]") -> str:
     if here is None:
         return "standard"
     return "in-region" if here == region else "cross-region"
-
-
-def _check_proxy(origin: Origin, environ: "Mapping[str, str]") -> None:
-    if proxy_for(origin, environ) is None:
-        return
-    raise InvalidConfigError(
-        error_msg=f"The environment sets {origin.scheme}_proxy for {origin.host}, and this release "
-        f"of sagewire connects to endpoints directly. Add {origin.host} to NO_PROXY, or pass "
-        "Config(proxies={}) to connect without the proxy."
-    )

@@ -22,6 +22,7 @@ use crate::support::signals;
 /// Adds this capability's classes to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TlsSettings>()?;
+    module.add_class::<Proxy>()?;
     module.add_class::<Pool>()?;
     module.add_class::<Connection>()?;
     module.add_class::<template::Template>()?;
@@ -46,6 +47,11 @@ impl TlsSettings {
         Self(Arc::new(settings))
     }
 
+    /// Read the files, if that has not been done.
+    fn load(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.0.load()).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     #[getter]
     fn verify(&self) -> bool {
         self.0.verify
@@ -67,6 +73,51 @@ impl TlsSettings {
     }
 }
 
+/// A proxy on the way to the origin.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct Proxy {
+    #[pyo3(get)]
+    url: String,
+    #[pyo3(get)]
+    host: String,
+    #[pyo3(get)]
+    port: u16,
+    #[pyo3(get)]
+    tunnel: bool,
+    authorization: Option<String>,
+    tls: Option<Arc<transport::TlsSettings>>,
+}
+
+#[pymethods]
+impl Proxy {
+    #[new]
+    #[pyo3(signature = (url, host, port, tunnel, authorization, tls))]
+    fn new(
+        url: String,
+        host: String,
+        port: u16,
+        tunnel: bool,
+        authorization: Option<String>,
+        tls: Option<&Bound<'_, TlsSettings>>,
+    ) -> Self {
+        let tls = tls.map(|tls| Arc::clone(&tls.get().0));
+        Self { url, host, port, tunnel, authorization, tls }
+    }
+}
+
+impl Proxy {
+    fn settings(&self) -> transport::Proxy {
+        transport::Proxy {
+            url: self.url.clone(),
+            host: self.host.clone(),
+            port: self.port,
+            tunnel: self.tunnel,
+            authorization: self.authorization.clone(),
+            tls: self.tls.clone(),
+        }
+    }
+}
+
 /// Connections to one origin, shared by threads.
 #[pyclass(frozen, module = "sagewire._native._ext")]
 struct Pool(transport::Pool);
@@ -74,7 +125,7 @@ struct Pool(transport::Pool);
 #[pymethods]
 impl Pool {
     #[new]
-    #[pyo3(signature = (scheme, host, port, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false))]
+    #[pyo3(signature = (scheme, host, port, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false, proxy=None))]
     #[allow(clippy::too_many_arguments, reason = "the seam")]
     fn new(
         scheme: &str,
@@ -85,6 +136,7 @@ impl Pool {
         read_timeout: Option<f64>,
         tls: Option<&Bound<'_, TlsSettings>>,
         tcp_keepalive: bool,
+        proxy: Option<&Bound<'_, Proxy>>,
     ) -> PyResult<Self> {
         if scheme == "https" && tls.is_none() {
             return Err(PyValueError::new_err("tls: an https origin needs TlsSettings"));
@@ -97,6 +149,7 @@ impl Pool {
             connect_timeout: connect_timeout.map(duration),
             read_timeout: read_timeout.map(duration),
             tls,
+            proxy: proxy.map(|proxy| proxy.get().settings()),
             tcp_keepalive,
             interrupt: signals::ask,
         })))
@@ -394,6 +447,18 @@ impl Failure<'_> {
             TransportError::Connect(words) => with_error("EndpointConnectionError", &words),
             TransportError::ConnectTimeout => with_url("ConnectTimeoutError"),
             TransportError::Tls(words) => with_error("SSLError", &words),
+            TransportError::Unreadable(words) => {
+                raise_with(py, "ConnectionClosedError", |fields| {
+                    fields.set_item("endpoint_url", url)?;
+                    fields.set_item("cause", words)
+                })
+            }
+            TransportError::Proxy(proxy_url, words) => {
+                raise_with(py, "ProxyConnectionError", |fields| {
+                    fields.set_item("proxy_url", proxy_url)?;
+                    fields.set_item("error", words)
+                })
+            }
             TransportError::Closed => with_url("ConnectionClosedError"),
             TransportError::HeadTimeout => with_url("ReadTimeoutError"),
             TransportError::BodyTimeout => raise_with(py, "ReadTimeoutError", |fields| {

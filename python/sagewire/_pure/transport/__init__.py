@@ -1,8 +1,12 @@
 """The transport, pure: a pool of connections to one origin, over the standard library's client.
 
     deadline.py  how long a wait may last, and which limit ended it
-    connect.py   a TCP connection to one of the host's addresses
+    lookup.py    from a name to its addresses, in a bounded time
+    connect.py   a TCP connection to one of the addresses
+    proxy.py     a tunnel through a proxy
     tls.py       TLS over it
+    nested.py    TLS over TLS
+    trust.py     why TLS does not trust
     pool.py      idle connections, most recently used first
     wire.py      the receiving half of a socket, buffered
     head.py      a request's head out, a response's head in
@@ -15,7 +19,8 @@ Its native twin is _native/transport.py over rust/net/src/transport, file by fil
 
 from sagewire._pure.transport.exchange import Connection, Response
 from sagewire._pure.transport.pool import Pool
+from sagewire._pure.transport.proxy import Proxy
 from sagewire._pure.transport.template import Template
 from sagewire._pure.transport.tls import TlsSettings
 
-__all__ = ["Connection", "Pool", "Response", "Template", "TlsSettings"]
+__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings"]

@@ -1,38 +1,37 @@
-"""A TCP connection to one of the host's addresses. Twin: rust/net/src/transport/connect.rs."""
+"""A TCP connection to one of a host's addresses. Twin: rust/net/src/transport/connect.rs."""
 
 import socket
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
-from sagewire.exceptions import ConnectTimeoutError, EndpointConnectionError
+from sagewire.exceptions import EndpointConnectionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sagewire._pure.transport.lookup import Address
 
 
 def connect(
-    host: str,
-    port: int,
-    limit: Countdown,
+    addresses: "list[Address]",
+    connect_timeout: "float | None",
     deadline: Deadline,
     url: str,
     *,
     keepalive: bool,
 ) -> socket.socket:
-    """Connect to the first address that answers, in the order of the resolver.
+    """Connect to the first address that answers. Each has the whole connect time-out, as in boto3.
 
-    `limit` is what is left of the connect time-out. The look-up of the name has the resolver's
-    own time-out.
+    Raises the failure of the last one: `EndpointConnectionError`, or `TimeoutError`.
     """
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise EndpointConnectionError(endpoint_url=url, error=str(error)) from None
-    failure: OSError | None = None
+    failure: OSError = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
+        limit = Countdown(connect_timeout)
         try:
             return _connect_to(family, kind, protocol, address, limit, deadline, keepalive)
-        except TimeoutError:
-            deadline.check(CONNECTING)
-            raise ConnectTimeoutError(endpoint_url=url) from None
         except OSError as error:
+            deadline.check(CONNECTING)
             failure = error
+    if isinstance(failure, TimeoutError):
+        raise failure
     raise EndpointConnectionError(endpoint_url=url, error=str(failure))
 
 

@@ -7,6 +7,7 @@ that ends inside the head is an error, and bytes after the end of a body end the
 import http.client
 import operator
 import os
+import sys
 import threading
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from sagewire.exceptions import (
     ConnectionClosedError,
     ReadTimeoutError,
     ResponseStreamingError,
+    SSLError,
 )
 
 TYPE_CHECKING = False
@@ -194,11 +196,26 @@ class Connection:
         except TimeoutError:
             incoming.deadline.check(WAITING)
             raise ReadTimeoutError(endpoint_url=self._url) from None
-        except (http.client.HTTPException, OSError, ValueError):
-            raise ConnectionClosedError(endpoint_url=self._url) from None
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise self._without_answer(error) from None
         incoming.stage = READING
         timing.lap()
         return Response(self, parser, buffered, sent, timing)
+
+    def _without_answer(self, error: Exception) -> Exception:
+        """Return what it means that no answer's head has come."""
+        ssl = sys.modules.get("ssl")
+        ended = ssl is not None and isinstance(error, ssl.SSLEOFError)
+        if ssl is not None and isinstance(error, ssl.SSLError) and not ended:
+            # An alert, such as a server's that wants another certificate of ours.
+            return SSLError(endpoint_url=self._url, error=str(error))
+        closed = ConnectionClosedError(endpoint_url=self._url)
+        proxy = None if self._pool is None else self._pool._proxy  # noqa: SLF001 - one thing
+        silent = ended or isinstance(error, ConnectionError)
+        # Behind a proxy it is the proxy that has ended, as boto3 sees it.
+        if proxy is None or not silent:
+            return closed
+        return proxy._blame(closed)  # noqa: SLF001 - one thing
 
 
 class Response:

@@ -144,15 +144,19 @@ def begin(parser: Parser) -> None:
 class _WholeLines:
     """The lines of a head; `http.client` takes the end of the connection for the end of it."""
 
-    __slots__ = ("_file",)
+    __slots__ = ("_begun", "_file")
 
     def __init__(self, file: Buffered) -> None:
         self._file = file
+        self._begun = False
 
     def readline(self, limit: int) -> bytes:
         line = self._file.readline(limit)
         if not line.endswith(b"\n") and len(line) < limit:
-            raise http.client.RemoteDisconnected("the head is cut short")
+            if line or self._begun:
+                raise http.client.HTTPException("the head is cut short")
+            raise http.client.RemoteDisconnected("there is no head")
+        self._begun = line not in (b"\r\n", b"\n")
         return line
 
     def flush(self) -> None:

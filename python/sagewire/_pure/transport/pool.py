@@ -5,14 +5,18 @@ import select
 import threading
 
 from sagewire._pure.transport.connect import connect
-from sagewire._pure.transport.deadline import Countdown, Deadline
+from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
 from sagewire._pure.transport.exchange import Connection
+from sagewire._pure.transport.lookup import Resolver
 from sagewire._pure.transport.timing import Timing
+from sagewire.exceptions import ConnectionError as NoConnectionError
+from sagewire.exceptions import ConnectTimeoutError, HTTPClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
+    from sagewire._pure.transport.proxy import Proxy
     from sagewire._pure.transport.tls import TlsSettings
 
 
@@ -36,7 +40,9 @@ class Pool:
         "_max_idle",
         "_owner",
         "_port",
+        "_proxy",
         "_read_timeout",
+        "_resolver",
         "_tls",
     )
 
@@ -51,6 +57,7 @@ class Pool:
         read_timeout: "float | None" = 60.0,
         tls: "TlsSettings | None" = None,
         tcp_keepalive: bool = False,
+        proxy: "Proxy | None" = None,
     ) -> None:
         if not 0 <= port <= 65_535:
             raise OverflowError("port: must be between 0 and 65535")
@@ -63,6 +70,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._keepalive = tcp_keepalive
+        self._proxy = proxy
         self._idle = []
         self._start_afresh()
 
@@ -106,19 +114,65 @@ class Pool:
 
     def snapshot(self) -> tuple[int, int, int, int]:
         """Return how many connections are open, busy and idle, and how many calls wait for one."""
+        if self._owner != os.getpid():
+            self._start_afresh()
         with self._lock:
             return self._busy + len(self._idle), self._busy, len(self._idle), 0
 
     def _connected(self, url: str, deadline: Deadline, timing: Timing) -> "socket.socket":
-        limit = Countdown(self._connect_timeout)
-        plain = connect(self._host, self._port, limit, deadline, url, keepalive=self._keepalive)
+        """Open a connection: look up, connect, pass the proxy, shake hands.
+
+        The connect time-out holds for the look-up, for each address, and for what is said before
+        the first request (tunnel and TLS), each.
+        """
+        proxy = self._proxy
+        if proxy is None:
+            dialled = self._dialled(self._host, self._port, deadline, url)
+            limit = Countdown(self._connect_timeout)
+            return self._secured(dialled, limit, deadline, url, timing)
+        try:
+            dialled = self._dialled(proxy.host, proxy.port, deadline, url)
+            limit = Countdown(self._connect_timeout)
+            tls = proxy._tls  # noqa: SLF001 - one thing
+            dialled = _under(tls, dialled, proxy.host, limit, deadline, url)
+        except (NoConnectionError, HTTPClientError) as error:
+            raise proxy._blame(error) from None  # noqa: SLF001 - one thing
+        if not proxy.tunnel:
+            timing.connect = timing.lap()
+            return dialled
+        try:
+            proxy._open_tunnel(  # noqa: SLF001 - one thing
+                dialled, self._host, self._port, limit, deadline, url
+            )
+        except BaseException:
+            dialled.close()
+            raise
+        return self._secured(dialled, limit, deadline, url, timing)
+
+    def _secured(
+        self,
+        dialled: "socket.socket",
+        limit: Countdown,
+        deadline: Deadline,
+        url: str,
+        timing: Timing,
+    ) -> "socket.socket":
+        """Put the way to the origin under TLS, if it is to be."""
         timing.connect = timing.lap()
-        if self._tls is None:
-            return plain
-        # The settings are this pool's own, their context made at its first handshake.
-        wrapped = self._tls._wrap(plain, self._host, limit, deadline, url)  # noqa: SLF001
-        timing.tls = timing.lap()
-        return wrapped
+        secured = _under(self._tls, dialled, self._host, limit, deadline, url)
+        if self._tls is not None:
+            timing.tls = timing.lap()
+        return secured
+
+    def _dialled(self, host: str, port: int, deadline: Deadline, url: str) -> "socket.socket":
+        try:
+            limit = Countdown(self._connect_timeout)
+            addresses = self._resolver.resolve(host, port, limit, deadline, url)
+            timeout, keepalive = self._connect_timeout, self._keepalive
+            return connect(addresses, timeout, deadline, url, keepalive=keepalive)
+        except TimeoutError:
+            deadline.check(CONNECTING)
+            raise ConnectTimeoutError(endpoint_url=url) from None
 
     def _release(self, connected: "socket.socket | None", owner: "int | None" = None) -> None:
         """Take a connection back, or note that it is gone (`None`)."""
@@ -136,7 +190,9 @@ class Pool:
         # Closing closes this process's copies only; nothing is said to the peer.
         inherited, self._idle = self._idle, []
         self._owner = os.getpid()
+        # Locks that another thread of the parent held stay locked here for ever.
         self._lock = threading.Lock()
+        self._resolver = Resolver()
         self._busy = 0
         for idle in inherited:
             idle.close()
@@ -144,6 +200,20 @@ class Pool:
     def __del__(self) -> None:
         for idle in getattr(self, "_idle", ()):
             idle.close()
+
+
+def _under(
+    tls: "TlsSettings | None",
+    dialled: "socket.socket",
+    host: str,
+    limit: Countdown,
+    deadline: Deadline,
+    url: str,
+) -> "socket.socket":
+    if tls is None:
+        return dialled
+    # The settings are this pool's own, their context made at its first handshake.
+    return tls._wrap(dialled, host, limit, deadline, url)  # noqa: SLF001
 
 
 def _is_readable(idle: "socket.socket") -> bool:

@@ -21,12 +21,20 @@ class Template:
     """The heads of a client's requests, as far as they are all the same.
 
     `host` is the `Host` header of the origin, `extra` are headers of every call, which are sent
-    and signed in place of a member's of the same name.
+    and signed in place of a member's of the same name. `proxy_authorization` is for a proxy that is
+    given the requests themselves.
     """
 
-    __slots__ = ("_extra", "_extra_lines", "_host", "_leading", "_replaced", "_user_agent")
+    __slots__ = ("_extra", "_extra_lines", "_host", "_leading", "_replaced", "_trailing",
+                 "_user_agent")  # fmt: skip
 
-    def __init__(self, host: str, user_agent: str, extra: "list[tuple[str, str]]") -> None:
+    def __init__(
+        self,
+        host: str,
+        user_agent: str,
+        extra: "list[tuple[str, str]]",
+        proxy_authorization: "str | None" = None,
+    ) -> None:
         self._host = host
         self._extra = list(extra)
         self._replaced = frozenset(name.lower() for name, _ in extra)
@@ -39,6 +47,9 @@ class Template:
         if "user-agent" not in self._replaced:
             self._user_agent = header_line(b"User-Agent", agent)
         self._extra_lines = b"".join([header_line(name, value) for name, value in encoded])
+        self._trailing = b""
+        if proxy_authorization is not None:
+            self._trailing = header_line(b"Proxy-Authorization", proxy_authorization.encode())
 
     def head(
         self,
@@ -91,9 +102,10 @@ class Template:
             lines += [header_line(name.encode(), value.encode()) for name, value in signature]
         lines += [header_line(name, value) for name, value in ends]
         if length is None:
-            lines.append(b"Transfer-Encoding: chunked\r\n\r\n")
+            lines.append(b"Transfer-Encoding: chunked\r\n")
         else:
-            lines.append(b"Content-Length: %d\r\n\r\n" % length)
+            lines.append(b"Content-Length: %d\r\n" % length)
+        lines += (self._trailing, b"\r\n")
         return b"".join(lines)
 
     def attempt(

@@ -1,4 +1,6 @@
-"""TLS over a connection. Twin: rust/net/src/transport/tls.rs."""
+"""TLS over a connection, and over TLS to a proxy. Twin: rust/net/src/transport/tls.rs."""
+
+import os
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
 from sagewire.exceptions import ConnectionClosedError, ConnectTimeoutError, SSLError
@@ -12,9 +14,9 @@ if TYPE_CHECKING:
 class TlsSettings:
     """Whom to trust, and who to be.
 
-    `verify=False` trusts anyone. `ca_bundle` is the path of a PEM file (or of a folder of hashed
-    certificates) to trust instead of the system's roots. `client_cert` and `client_key` are paths
-    of PEM files; without `client_key` the key is in `client_cert`.
+    `verify=False` trusts anyone. `ca_bundle` is the path of a PEM file to trust instead of the
+    system's roots. `client_cert` and `client_key` are paths of PEM files; without `client_key` the
+    key is in `client_cert`.
     """
 
     __slots__ = ("_context", "ca_bundle", "client_cert", "client_key", "verify")
@@ -32,6 +34,13 @@ class TlsSettings:
         self.client_key = client_key
         self._context: ssl.SSLContext | None = None
 
+    def load(self) -> None:
+        """Read the files, if that has not been done. Raises `ValueError` where that fails."""
+        try:
+            self._made_context()
+        except _UnusableError as error:
+            raise ValueError(str(error)) from None
+
     def _wrap(
         self,
         connected: "socket.socket",
@@ -44,20 +53,35 @@ class TlsSettings:
         import ssl
 
         try:
-            context = self._made_context(url)
+            context = self._made_context()
+            # A certificate knows neither an absolute name's dot nor an address's zone.
+            name = host.partition("%")[0].rstrip(".")
             # Wrapped first, so that there is something to close whatever ends the handshake.
-            connected = context.wrap_socket(
-                connected, server_hostname=host, do_handshake_on_connect=False
-            )
+            if isinstance(connected, ssl.SSLSocket):
+                from sagewire._pure.transport.nested import NestedTls
+
+                connected = NestedTls(connected, context, name)  # type: ignore[assignment]
+            else:
+                connected = context.wrap_socket(
+                    connected, server_hostname=name, do_handshake_on_connect=False
+                )
             connected.settimeout(deadline.wait(limit.left(), CONNECTING))
             connected.do_handshake()
         except TimeoutError:
             connected.close()
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None
-        except SSLError:  # ours, about the settings; it is an OSError too
+        except _UnusableError as error:
             connected.close()
-            raise
+            if error.unreadable:
+                raise ConnectionClosedError(endpoint_url=url, cause=str(error)) from None
+            raise SSLError(endpoint_url=url, error=str(error)) from None
+        except ssl.SSLCertVerificationError as error:
+            from sagewire._pure.transport.trust import explained
+
+            words = explained(error, connected, context)
+            connected.close()
+            raise SSLError(endpoint_url=url, error=words) from None
         except (ssl.SSLError, ValueError) as error:
             connected.close()
             raise SSLError(endpoint_url=url, error=str(error)) from None
@@ -69,7 +93,7 @@ class TlsSettings:
             raise
         return connected
 
-    def _made_context(self, url: str) -> "ssl.SSLContext":
+    def _made_context(self) -> "ssl.SSLContext":
         if self._context is None:
             import ssl
 
@@ -82,27 +106,47 @@ class TlsSettings:
             elif self.ca_bundle is None:
                 context.load_default_certs()
             else:
-                # A server is also trusted by naming its own certificate, as from Python 3.13 on.
-                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-                _trust(context, self.ca_bundle, url)
+                self._trust_bundle(context, self.ca_bundle)
             if self.client_cert is not None:
-                try:
-                    context.load_cert_chain(self.client_cert, self.client_key)
-                except OSError as error:
-                    text = f"cannot use the client certificate {self.client_cert}: {error}"
-                    raise SSLError(endpoint_url=url, error=text) from None
+                self._take_identity(context, self.client_cert)
+            key_log = os.environ.get("SSLKEYLOGFILE")
+            if key_log:
+                context.keylog_filename = key_log
             self._context = context
         return self._context
 
-
-def _trust(context: "ssl.SSLContext", ca_bundle: str, url: str) -> None:
-    from pathlib import Path
-
-    try:
-        if Path(ca_bundle).is_dir():
-            context.load_verify_locations(capath=ca_bundle)
-        else:
+    @staticmethod
+    def _trust_bundle(context: "ssl.SSLContext", ca_bundle: str) -> None:
+        try:
             context.load_verify_locations(cafile=ca_bundle)
-    except OSError as error:
-        text = f"cannot use the CA bundle {ca_bundle}: {error}"
-        raise SSLError(endpoint_url=url, error=text) from None
+        except OSError as error:
+            raise _UnusableError(f"cannot use the CA bundle {ca_bundle}: {error}") from None
+
+    def _take_identity(self, context: "ssl.SSLContext", client_cert: str) -> None:
+        key_path = self.client_key or client_cert
+        for path in (client_cert, key_path):
+            try:
+                with open(path, "rb") as file:  # noqa: PTH123 - a path as it was given
+                    content = file.read()
+            except OSError as error:
+                words = f"cannot use the client certificate {path}: {error}"
+                raise _UnusableError(words, unreadable=True) from None
+        if b"ENCRYPTED" in content:
+            raise _UnusableError("Client private key is encrypted, password is required")
+        try:
+            context.load_cert_chain(client_cert, self.client_key)
+        except OSError as error:
+            words = f"cannot use the client certificate {client_cert}: {error}"
+            raise _UnusableError(words) from None
+
+
+class _UnusableError(Exception):
+    """Settings that no handshake can be made with.
+
+    `unreadable` is a file of the client's own that cannot be read: boto3 tells it from one without
+    sense.
+    """
+
+    def __init__(self, words: str, *, unreadable: bool = False) -> None:
+        super().__init__(words)
+        self.unreadable = unreadable

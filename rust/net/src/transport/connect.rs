@@ -1,7 +1,7 @@
-//! A TCP connection to one of the host's addresses.
+//! A TCP connection to one of a host's addresses.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -9,35 +9,25 @@ use super::deadline::{Expired, Limits, Stage};
 use super::error::TransportError;
 use super::wire::Interrupt;
 
-/// Connects to the first address that answers, in the order of the resolver.
-///
-/// The look-up of the name has the resolver's own time-out and cannot be interrupted.
+/// Connects to the first address that answers. Each has the whole connect time-out, as in boto3.
 pub(crate) fn connect(
-    host: &str,
-    port: u16,
-    limits: &Limits,
+    addresses: &[SocketAddr],
+    limits: impl Fn() -> Limits,
     keepalive: bool,
     interrupt: Interrupt,
 ) -> Result<TcpStream, TransportError> {
-    let addresses = (host, port)
-        .to_socket_addrs()
-        .map_err(|error| TransportError::Connect(error.to_string()))?;
-    let mut failure = "the name has no address".to_owned();
+    let mut failure = TransportError::Connect("the name has no address".to_owned());
     for address in addresses {
-        match connect_to(address, limits, keepalive, interrupt) {
+        match connect_to(*address, &limits(), keepalive, interrupt) {
             Ok(socket) => return Ok(socket.into()),
-            Err(Refused::This(error)) => failure = error.to_string(),
-            Err(Refused::All(error)) => return Err(error),
+            Err(error @ (TransportError::Deadline(_) | TransportError::Interrupted)) => {
+                return Err(error);
+            }
+            // Another one may answer; else it is the last one's failure that is reported.
+            Err(error) => failure = error,
         }
     }
-    Err(TransportError::Connect(failure))
-}
-
-enum Refused {
-    /// This address does not answer; another may.
-    This(io::Error),
-    /// There is no time, or no wish, to try another.
-    All(TransportError),
+    Err(failure)
 }
 
 fn connect_to(
@@ -45,32 +35,34 @@ fn connect_to(
     limits: &Limits,
     keepalive: bool,
     interrupt: Interrupt,
-) -> Result<Socket, Refused> {
+) -> Result<Socket, TransportError> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
-        .map_err(Refused::This)?;
-    socket.set_tcp_nodelay(true).map_err(Refused::This)?;
+        .map_err(failed)?;
+    socket.set_tcp_nodelay(true).map_err(failed)?;
     if keepalive {
-        socket.set_keepalive(true).map_err(Refused::This)?;
+        socket.set_keepalive(true).map_err(failed)?;
     }
     let address = SockAddr::from(address);
     loop {
-        let wait = limits.wait().map_err(|expired| Refused::All(timeout(expired)))?;
+        let wait = limits.wait().map_err(timeout)?;
         // A blocking connect waits as long as a send may; after a signal it is taken up again.
-        socket.set_write_timeout(wait).map_err(Refused::This)?;
+        socket.set_write_timeout(wait).map_err(failed)?;
         let Err(error) = socket.connect(&address) else { break };
         match error.raw_os_error() {
             Some(libc::EISCONN) => break,
             Some(libc::EINTR) if interrupt() => {
-                return Err(Refused::All(TransportError::Interrupted));
+                return Err(TransportError::Interrupted);
             }
             Some(libc::EINTR) => {}
             Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN) => {
-                return Err(Refused::All(timeout(limits.which())));
+                return Err(timeout(limits.which()));
             }
-            _ => return Err(Refused::This(error)),
+            // The system has a limit of its own, for those who set none.
+            Some(libc::ETIMEDOUT) => return Err(TransportError::ConnectTimeout),
+            _ => return Err(failed(error)),
         }
     }
-    socket.set_write_timeout(None).map_err(Refused::This)?;
+    socket.set_write_timeout(None).map_err(failed)?;
     Ok(socket)
 }
 
@@ -79,4 +71,9 @@ pub(crate) fn timeout(expired: Expired) -> TransportError {
         Expired::Limit => TransportError::ConnectTimeout,
         Expired::Deadline => TransportError::Deadline(Stage::Connecting),
     }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: io::Error) -> TransportError {
+    TransportError::Connect(error.to_string())
 }

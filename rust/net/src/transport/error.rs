@@ -13,6 +13,10 @@ pub enum TransportError {
     ConnectTimeout,
     /// The handshake failed, or nobody trusted signed the certificate; the TLS library's words.
     Tls(String),
+    /// A file of the client's own for TLS cannot be read; which, and why.
+    Unreadable(String),
+    /// The proxy cannot be reached, or refuses; its URL without user and password, and why.
+    Proxy(String, String),
     /// The connection ended, or talked nonsense, before a whole head had arrived.
     Closed,
     /// Nothing arrived for the read time-out while waiting for the head.
@@ -59,6 +63,17 @@ impl From<io::Error> for Cut {
             Some(Carried::Deadline) => Self::Deadline,
             Some(Carried::Interrupted) => Self::Interrupted,
             None => Self::Failed(error),
+        }
+    }
+}
+
+impl From<Cut> for io::Error {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Limit => Carried::Limit.into(),
+            Cut::Deadline => Carried::Deadline.into(),
+            Cut::Interrupted => Carried::Interrupted.into(),
+            Cut::Failed(error) => error,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::pool::Borrowed;
 use super::reading::{Read, broken, cut_off, take_arrived};
 use super::stream::Stream;
 use super::timing::Timing;
+use super::tls::words_of_tls;
 
 /// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
 const ONE_BUFFER_BYTES: usize = 16_384;
@@ -142,6 +143,15 @@ impl Connection {
         }
     }
 
+    /// The end before any answer: behind a proxy it is the proxy that has ended, as boto3 sees it.
+    fn silent_end(&self) -> TransportError {
+        let closed = TransportError::Closed;
+        match &self.place.pool.options.proxy {
+            None => closed,
+            Some(proxy) => proxy.blame(closed),
+        }
+    }
+
     fn receive_head(&mut self) -> Result<ResponseHead, TransportError> {
         let mut scanner = HeadScanner::default();
         loop {
@@ -153,9 +163,15 @@ impl Connection {
                 return Ok(head);
             }
             match self.stream.fill() {
-                Ok(0) | Err(Cut::Failed(_)) => return Err(TransportError::Closed),
+                Ok(0) if !self.stream.here().is_empty() => return Err(TransportError::Closed),
+                Ok(0) => return Err(self.silent_end()),
                 Ok(_) if self.timing.first_byte.is_zero() => self.timing.first_byte = self.lap(),
                 Ok(_) => {}
+                Err(Cut::Failed(error)) => {
+                    // An alert, such as a server's that wants another certificate of ours.
+                    let silent = || self.silent_end();
+                    return Err(words_of_tls(&error).map_or_else(silent, TransportError::Tls));
+                }
                 Err(Cut::Limit) => return Err(TransportError::HeadTimeout),
                 Err(Cut::Deadline) => return Err(TransportError::Deadline(Stage::Waiting)),
                 Err(Cut::Interrupted) => return Err(TransportError::Interrupted),

@@ -167,6 +167,13 @@ impl HeadScanner {
     }
 }
 
+/// Status and reason of a head that has begun to arrive, once its first line is here.
+pub(crate) fn status_of(arrived: &[u8]) -> Option<(u16, String)> {
+    let first = memchr::memchr(b'\n', arrived)? + 1;
+    let (_, status, reason) = status_line(&arrived[..first]).ok()?;
+    Some((status, reason.iter().map(|byte| char::from(*byte)).collect()))
+}
+
 fn status_line(line: &[u8]) -> Result<(u8, u16, Vec<u8>), BadHead> {
     let (version, rest) = word(line);
     let (status, reason) = word(rest);

@@ -2,8 +2,13 @@
 //!
 //! ```text
 //! deadline.rs  how long a wait may last, and which limit ended it
-//! connect.rs   a TCP connection to one of the host's addresses
+//! lookup.rs    from a name to its addresses, in a bounded time
+//! connect.rs   a TCP connection to one of the addresses
+//! proxy.rs     a tunnel through a proxy
 //! tls.rs       TLS over it
+//! trust.rs     whom TLS trusts
+//! certificate.rs  a certificate's names
+//! open.rs      all of these in turn: from a pool's options to a stream
 //! wire.rs      the socket, each wait under its limits, interruptible
 //! arrived.rs   the bytes that have arrived and are not used yet (no I/O)
 //! stream.rs    both together: a connected socket, plain or under TLS
@@ -22,20 +27,25 @@
 
 mod arrived;
 mod body;
+mod certificate;
 mod connect;
 mod deadline;
 mod error;
 mod exchange;
 mod head;
+mod lookup;
 #[cfg(test)]
 mod machine_tests;
 mod number;
+mod open;
 mod pool;
+mod proxy;
 mod reading;
 mod stream;
 mod template;
 mod timing;
 mod tls;
+mod trust;
 mod wire;
 
 pub use deadline::Stage;
@@ -43,7 +53,8 @@ pub use error::TransportError;
 pub use exchange::{Connection, Response};
 pub use head::{RequestHead, ResponseHead};
 pub use pool::{Pool, PoolOptions, Snapshot};
+pub use proxy::Proxy;
 pub use template::{Order, Refused, Template};
 pub use timing::Timing;
-pub use tls::TlsSettings;
+pub use tls::{TlsSettings, Unusable};
 pub use wire::Interrupt;

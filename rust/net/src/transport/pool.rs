@@ -1,17 +1,18 @@
 //! Idle connections to one origin.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connect::connect;
-use super::deadline::Limits;
 use super::error::TransportError;
 use super::exchange::Connection;
+use super::lookup::Resolver;
+use super::open::open;
+use super::proxy::Proxy;
 use super::stream::Stream;
 use super::timing::Timing;
 use super::tls::TlsSettings;
-use super::wire::{Interrupt, Wire};
+use super::wire::Interrupt;
 
 /// What a pool is made with.
 pub struct PoolOptions {
@@ -21,12 +22,14 @@ pub struct PoolOptions {
     pub port: u16,
     /// How many idle connections are kept.
     pub max_idle: usize,
-    /// For TCP and TLS together; `None` for as long as it takes.
+    /// For the look-up, for each address, and for tunnel and TLS; `None` for as long as it takes.
     pub connect_timeout: Option<Duration>,
     /// For each wait for the answer; `None` for as long as it takes.
     pub read_timeout: Option<Duration>,
     /// TLS, for an https origin.
     pub tls: Option<Arc<TlsSettings>>,
+    /// A proxy on the way.
+    pub proxy: Option<Proxy>,
     /// Have the system probe idle connections.
     pub tcp_keepalive: bool,
     /// Asked after every signal.
@@ -51,29 +54,37 @@ pub struct Pool(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) options: PoolOptions,
+    local: Local,
+}
+
+/// What a pool has in one process.
+///
+/// A lock that some thread holds while its process forks stays locked in the child for ever. So a
+/// child gets a lock of its own, and never waits for its parent's.
+struct Local {
+    process: u32,
     idle: Mutex<Vec<Stream>>,
     busy: AtomicUsize,
-    owner: AtomicU32,
+    resolver: Resolver,
+    child: OnceLock<Box<Local>>,
 }
 
 impl Pool {
     /// A pool without connections.
     pub fn new(options: PoolOptions) -> Self {
-        let host = options.host.trim_matches(['[', ']']).to_owned();
-        Self(Arc::new(Shared {
-            options: PoolOptions { host, ..options },
-            idle: Mutex::default(),
-            busy: AtomicUsize::new(0),
-            owner: AtomicU32::new(std::process::id()),
-        }))
+        let bare = |host: &str| host.trim_matches(['[', ']']).to_owned();
+        let host = bare(&options.host);
+        let proxy = options.proxy.map(|proxy| Proxy { host: bare(&proxy.host), ..proxy });
+        let options = PoolOptions { host, proxy, ..options };
+        Self(Arc::new(Shared { options, local: Local::new(std::process::id()) }))
     }
 
     /// An idle connection that is alive, if there is one. Never waits.
     pub fn take_idle(&self) -> Option<Connection> {
-        self.start_afresh_after_fork();
+        let local = self.0.local();
         loop {
             // The lock is held for the pop alone.
-            let stream = self.0.lock().pop()?;
+            let stream = local.lock().pop()?;
             if stream.is_quiet() {
                 return Some(Connection::new(
                     self.0.clone().borrowed(),
@@ -87,60 +98,63 @@ impl Pool {
 
     /// A new connection; `deadline` is the end of the whole call.
     pub fn connect(&self, deadline: Option<Instant>) -> Result<Connection, TransportError> {
-        let options = &self.0.options;
-        let start = Instant::now();
-        let until = options.connect_timeout.map(|limit| start + limit);
-        let limits = Limits { each: None, until, deadline };
-        let interrupt = options.interrupt;
-        let (host, keepalive) = (&options.host, options.tcp_keepalive);
-        let socket = connect(host, options.port, &limits, keepalive, interrupt)?;
-        let mut timing = Timing { connect: start.elapsed(), ..Timing::default() };
-        let mut wire = Wire::new(socket, interrupt);
-        wire.limits = limits;
-        let stream = match &options.tls {
-            None => Stream::plain(wire),
-            Some(tls) => {
-                let (tls, wire) = tls.connect(wire, host)?;
-                timing.tls = start.elapsed().saturating_sub(timing.connect);
-                Stream::tls(tls, wire)
-            }
-        };
+        let mut timing = Timing::default();
+        let stream = open(&self.0.options, &self.0.local().resolver, deadline, &mut timing)?;
         Ok(Connection::new(self.0.clone().borrowed(), stream, false, timing))
     }
 
     /// Drops the idle connections. The pool goes on: the next call connects.
     pub fn close(&self) {
-        self.start_afresh_after_fork();
-        let dropped = std::mem::take(&mut *self.0.lock());
+        let dropped = std::mem::take(&mut *self.0.local().lock());
         drop(dropped);
     }
 
     /// How many connections there are.
     pub fn snapshot(&self) -> Snapshot {
-        let idle = self.0.lock().len();
-        Snapshot { busy: self.0.busy.load(Ordering::Relaxed), idle }
-    }
-
-    fn start_afresh_after_fork(&self) {
-        let process = std::process::id();
-        if self.0.owner.swap(process, Ordering::Relaxed) != process {
-            // Dropping closes the child's copies only; nothing is said to the peer.
-            let inherited = std::mem::take(&mut *self.0.lock());
-            self.0.busy.store(0, Ordering::Relaxed);
-            drop(inherited);
-        }
+        let local = self.0.local();
+        let idle = local.lock().len();
+        Snapshot { busy: local.busy.load(Ordering::Relaxed), idle }
     }
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Stream>> {
-        // The list is whole whatever happened to the thread that held it.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What belongs to this process.
+    fn local(&self) -> &Local {
+        let process = std::process::id();
+        let mut local = &self.local;
+        while local.process != process {
+            local = local.child.get_or_init(|| {
+                // Dropping closes this process's copies only; nothing is said to the peer. Where a
+                // thread of the parent held the lock, the copies stay open.
+                let inherited = local.idle.try_lock().map(|mut idle| std::mem::take(&mut *idle));
+                drop(inherited);
+                Box::new(Local::new(process))
+            });
+        }
+        local
     }
 
     fn borrowed(self: Arc<Self>) -> Borrowed {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Borrowed { process: std::process::id(), pool: self }
+        let local = self.local();
+        local.busy.fetch_add(1, Ordering::Relaxed);
+        Borrowed { process: local.process, pool: self }
+    }
+}
+
+impl Local {
+    fn new(process: u32) -> Self {
+        Self {
+            process,
+            idle: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            resolver: Resolver::default(),
+            child: OnceLock::new(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Stream>> {
+        // The list is whole whatever happened to the thread that held it.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,21 +167,24 @@ pub(crate) struct Borrowed {
 impl Borrowed {
     /// Keeps a connection for the next call, if there is room.
     pub(crate) fn give_back(&self, stream: Stream) {
-        // Taken before a fork and given back after it: it is the parent's.
-        if self.process != std::process::id() {
-            return;
-        }
-        let mut idle = self.pool.lock();
+        let Some(local) = self.local() else { return };
+        let mut idle = local.lock();
         if idle.len() < self.pool.options.max_idle {
             idle.push(stream);
         }
+    }
+
+    /// The pool's part that it was taken from; `None` after a fork: that one is the parent's.
+    fn local(&self) -> Option<&Local> {
+        let local = self.pool.local();
+        (local.process == self.process).then_some(local)
     }
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        if self.process == std::process::id() {
-            self.pool.busy.fetch_sub(1, Ordering::Relaxed);
+        if let Some(local) = self.local() {
+            local.busy.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

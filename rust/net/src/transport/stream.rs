@@ -5,7 +5,8 @@ use std::io::{self, IoSlice, Read, Write};
 use rustls::ClientConnection;
 
 use super::arrived::Arrived;
-use super::error::Cut;
+use super::error::{Cut, TransportError};
+use super::tls::TlsSettings;
 use super::wire::Wire;
 
 /// What is read at once while waiting for a head or a small piece, in bytes.
@@ -14,7 +15,10 @@ pub(crate) const READ_BYTES: usize = 16_384;
 /// A connected socket, plain or under TLS, with the bytes that have arrived.
 pub(crate) struct Stream {
     pub(crate) wire: Wire,
+    /// TLS with the origin, or with an https proxy that requests are forwarded by.
     tls: Option<Box<ClientConnection>>,
+    /// TLS with an https proxy, which the other goes through.
+    outer: Option<Box<ClientConnection>>,
     pub(crate) arrived: Arrived,
     /// The head being written; kept for its memory.
     pub(crate) outgoing: Vec<u8>,
@@ -22,11 +26,18 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn plain(wire: Wire) -> Self {
-        Self { wire, tls: None, arrived: Arrived::default(), outgoing: Vec::new() }
+        Self { wire, tls: None, outer: None, arrived: Arrived::default(), outgoing: Vec::new() }
     }
 
-    pub(crate) fn tls(tls: ClientConnection, wire: Wire) -> Self {
-        Self { tls: Some(Box::new(tls)), ..Self::plain(wire) }
+    /// Goes on under TLS, or under one more layer of it.
+    pub(crate) fn shake_hands(
+        &mut self,
+        settings: &TlsSettings,
+        host: &str,
+    ) -> Result<(), TransportError> {
+        let made = settings.connect(self, host)?;
+        self.outer = self.tls.replace(Box::new(made));
+        Ok(())
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -39,10 +50,10 @@ impl Stream {
 
     /// Whether no byte has arrived that is not used.
     pub(crate) fn is_drained(&mut self) -> bool {
-        let plaintext = match &mut self.tls {
-            None => false,
-            Some(tls) => tls.reader().read(&mut [0]).is_ok_and(|count| count > 0),
-        };
+        let plaintext = [&mut self.tls, &mut self.outer]
+            .into_iter()
+            .flatten()
+            .any(|tls| tls.reader().read(&mut [0]).is_ok_and(|count| count > 0));
         self.here().is_empty() && !plaintext
     }
 
@@ -51,23 +62,25 @@ impl Stream {
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Cut> {
-        read(&mut self.tls, &mut self.wire, buffer)
+        read(&mut self.tls, &mut self.outer, &mut self.wire, buffer)
     }
 
     /// Waits for more bytes; how many came, 0 at the connection's end.
     pub(crate) fn fill(&mut self) -> Result<usize, Cut> {
-        let count = read(&mut self.tls, &mut self.wire, self.arrived.space(READ_BYTES))?;
+        let space = self.arrived.space(READ_BYTES);
+        let count = read(&mut self.tls, &mut self.outer, &mut self.wire, space)?;
         self.arrived.add(count);
         Ok(count)
     }
 
     pub(crate) fn write_all(&mut self, first: &[u8], second: &[u8]) -> Result<(), Cut> {
         if let Some(tls) = &mut self.tls {
-            let mut writer = rustls::Stream::new(tls.as_mut(), &mut self.wire);
-            writer.write_all(first)?;
-            writer.write_all(second)?;
-            writer.flush()?;
-            return Ok(());
+            let tls = tls.as_mut();
+            let Some(outer) = &mut self.outer else {
+                return write_both(rustls::Stream::new(tls, &mut self.wire), first, second);
+            };
+            let mut outer = rustls::Stream::new(outer.as_mut(), &mut self.wire);
+            return write_both(rustls::Stream::new(tls, &mut outer), first, second);
         }
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
@@ -82,18 +95,47 @@ impl Stream {
     }
 }
 
+fn write_both(mut writer: impl Write, first: &[u8], second: &[u8]) -> Result<(), Cut> {
+    writer.write_all(first)?;
+    writer.write_all(second)?;
+    writer.flush()?;
+    Ok(())
+}
+
 fn read(
     tls: &mut Option<Box<ClientConnection>>,
+    outer: &mut Option<Box<ClientConnection>>,
     wire: &mut Wire,
     buffer: &mut [u8],
 ) -> Result<usize, Cut> {
-    let read = match tls {
-        None => wire.read(buffer),
-        Some(tls) => rustls::Stream::new(tls.as_mut(), wire).read(buffer),
+    let read = match (tls, outer) {
+        (None, _) => wire.read(buffer),
+        (Some(tls), None) => rustls::Stream::new(tls.as_mut(), wire).read(buffer),
+        (Some(tls), Some(outer)) => {
+            let mut outer = rustls::Stream::new(outer.as_mut(), wire);
+            rustls::Stream::new(tls.as_mut(), &mut outer).read(buffer)
+        }
     };
     match read {
         // A peer that forgets to say goodbye under TLS has ended all the same.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
         other => Ok(other?),
+    }
+}
+
+/// The stream as it stands, for what is said before the first request.
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, buffer).map_err(Cut::into)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_all(data, b"").map(|()| data.len()).map_err(Cut::into)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -17,6 +17,8 @@ pub struct Template {
     /// Headers that stand in place of a member's of the same name; sent and signed.
     extra: Vec<(String, String)>,
     extra_lines: Vec<u8>,
+    /// `Proxy-Authorization`, last of all.
+    trailing: Vec<u8>,
 }
 
 /// What is one attempt's own.
@@ -60,11 +62,13 @@ impl From<TransportError> for Refused {
 }
 
 impl Template {
-    /// A template for an origin's `Host` header, a `User-Agent`, and headers of every call.
+    /// A template for an origin's `Host` header, a `User-Agent`, headers of every call, and what a
+    /// proxy asks for that is given the requests themselves.
     pub fn new(
         host: String,
         user_agent: &str,
         extra: Vec<(String, String)>,
+        proxy_authorization: Option<&str>,
     ) -> Result<Self, TransportError> {
         let replaced = |name: &str| extra.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut leading = Vec::with_capacity(128);
@@ -80,7 +84,11 @@ impl Template {
         for (name, value) in &extra {
             push_header(&mut extra_lines, name, value)?;
         }
-        Ok(Self { leading, host, user_agent: agent, extra, extra_lines })
+        let mut trailing = Vec::new();
+        if let Some(value) = proxy_authorization {
+            push_header(&mut trailing, "Proxy-Authorization", value)?;
+        }
+        Ok(Self { leading, host, user_agent: agent, extra, extra_lines, trailing })
     }
 
     /// Appends an attempt's head, signed for `at`, in seconds since 1970, if there is a signer.
@@ -114,6 +122,7 @@ impl Template {
             None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             Some(length) => push_header(out, "Content-Length", &length.to_string())?,
         }
+        out.extend_from_slice(&self.trailing);
         out.extend_from_slice(b"\r\n");
         Ok(())
     }
@@ -194,7 +203,7 @@ mod tests {
 
     #[test]
     fn headers_stand_in_botos_order() {
-        let template = Template::new("h.test".to_owned(), "us", Vec::new()).unwrap();
+        let template = Template::new("h.test".to_owned(), "us", Vec::new(), None).unwrap();
         let names: Vec<_> = head(&template, &ORDER)
             .unwrap()
             .iter()
@@ -228,7 +237,7 @@ mod tests {
             ("accept".to_owned(), "x/y".to_owned()),
             ("user-agent".to_owned(), "me".to_owned()),
         ];
-        let template = Template::new("h.test".to_owned(), "us", extra).unwrap();
+        let template = Template::new("h.test".to_owned(), "us", extra, None).unwrap();
         let lines = head(&template, &Order { length: None, ..ORDER }).unwrap();
         assert_eq!(
             lines[3..7],
@@ -241,11 +250,11 @@ mod tests {
 
     #[test]
     fn what_would_end_a_line_is_refused() {
-        let template = Template::new("h.test".to_owned(), "us", Vec::new()).unwrap();
+        let template = Template::new("h.test".to_owned(), "us", Vec::new(), None).unwrap();
         let bad = [("Accept", "a\nb")];
         let order = Order { members: &bad, ..ORDER };
         assert!(matches!(head(&template, &order), Err(Refused::Head(_))));
         assert!(head(&template, &Order { target: "/a b", ..ORDER }).is_err());
-        assert!(Template::new("h.test".to_owned(), "a\r\nb", Vec::new()).is_err());
+        assert!(Template::new("h.test".to_owned(), "a\r\nb", Vec::new(), None).is_err());
     }
 }

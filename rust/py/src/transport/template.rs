@@ -15,13 +15,15 @@ pub(super) struct Template(transport::Template);
 #[pymethods]
 impl Template {
     #[new]
+    #[pyo3(signature = (host, user_agent, extra, proxy_authorization=None))]
     fn new(
         py: Python<'_>,
         host: String,
         user_agent: &str,
         extra: Vec<(String, String)>,
+        proxy_authorization: Option<&str>,
     ) -> PyResult<Self> {
-        transport::Template::new(host, user_agent, extra)
+        transport::Template::new(host, user_agent, extra, proxy_authorization)
             .map(Self)
             .map_err(|error| Failure { url: "", seconds: None, error }.into_py(py))
     }

@@ -1,0 +1,91 @@
+//! A proxy on the way to the origin: reached, perhaps under TLS, and asked for a tunnel.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use super::connect::timeout;
+use super::deadline::{Expired, Stage};
+use super::error::{Cut, TransportError};
+use super::head::{HeadScanner, status_of};
+use super::tls::TlsSettings;
+
+/// What is read at once of the proxy's answer, in bytes.
+const READ_BYTES: usize = 1024;
+
+/// A proxy. No `Debug`: it holds a password.
+pub struct Proxy {
+    /// For the words of errors, without user and password.
+    pub url: String,
+    /// A name, or an address (an IPv6 one with or without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Ask for a tunnel to the origin; else requests name the origin in their target.
+    pub tunnel: bool,
+    /// `Proxy-Authorization` of the request for a tunnel.
+    pub authorization: Option<String>,
+    /// TLS to the proxy itself, for an https proxy.
+    pub tls: Option<Arc<TlsSettings>>,
+}
+
+impl Proxy {
+    /// What went wrong on the way to the proxy, as an error that names the proxy.
+    pub(crate) fn blame(&self, error: TransportError) -> TransportError {
+        let words = match error {
+            TransportError::Connect(words) | TransportError::Tls(words) => words,
+            TransportError::ConnectTimeout => "the connect time-out passed".to_owned(),
+            TransportError::Closed => "the connection was closed".to_owned(),
+            other => return other,
+        };
+        TransportError::Proxy(self.url.clone(), words)
+    }
+
+    /// Has the proxy connect to the origin; what is said from then on is between us and the origin.
+    pub(crate) fn open_tunnel(
+        &self,
+        stream: &mut (impl Read + Write),
+        host: &str,
+        port: u16,
+    ) -> Result<(), TransportError> {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let mut request = format!("CONNECT {host}:{port} HTTP/1.0\r\n");
+        if let Some(authorization) = &self.authorization {
+            request.extend(["Proxy-Authorization: ", authorization, "\r\n"]);
+        }
+        request.push_str("\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.flush())
+            .map_err(|error| lost(&error.into()))?;
+        let mut answer = Vec::new();
+        let mut scanner = HeadScanner::default();
+        loop {
+            let mut piece = [0; READ_BYTES];
+            let count = match stream.read(&mut piece).map_err(Cut::from) {
+                Ok(0) => return Err(TransportError::Closed),
+                Ok(count) => count,
+                Err(cut) => return Err(lost(&cut)),
+            };
+            answer.extend_from_slice(&piece[..count]);
+            let whole = scanner.scan(&answer).map_err(|_| TransportError::Closed)?;
+            if let Some((status, reason)) = status_of(&answer)
+                && status != 200
+            {
+                let words = format!("Tunnel connection failed: {status} {reason}");
+                return Err(TransportError::Proxy(self.url.clone(), words));
+            }
+            if whole.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn lost(cut: &Cut) -> TransportError {
+    match cut {
+        Cut::Limit => timeout(Expired::Limit),
+        Cut::Deadline => TransportError::Deadline(Stage::Connecting),
+        Cut::Interrupted => TransportError::Interrupted,
+        Cut::Failed(_) => TransportError::Closed,
+    }
+}
