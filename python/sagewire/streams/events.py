@@ -217,6 +217,8 @@ class EventStream(Events):
             return False
         try:
             arrived = self._reader.read()
+        except RuntimeError:
+            raise  # another thread is reading, and goes on
         except BaseException:
             self._over = True
             self._reader.close()
