@@ -5,7 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from benches.peers import startup
+from benches.peers import startup, streams
 from benches.peers.contestants import CALLS, SIGNING
 from benches.peers.measure import ROOT, ROUNDS, Figure, in_turn, pinned
 
@@ -69,6 +69,7 @@ def main() -> None:
     finally:
         server.kill()
         server.wait()
+    parts = streams.run()
     starts = startup.run()
 
     ours, raw = calls["sagewire"].cpu, calls["raw socket"].cpu
@@ -89,10 +90,12 @@ def main() -> None:
         verdict("signing / awscrt's", signing["sagewire"].cpu / signing["awscrt"].cpu, 1 / 6),
         verdict("call / raw socket's", ours / raw, 2.5),
         verdict("call / boto3's", ours / calls["boto3"].cpu, 1 / 9),
+        verdict("a part of a stream, us of CPU", parts["sagewire"].cpu, 1),
         verdict("import and client, ms over bare Python", ours_ms - bare_ms, 20),
         "",
         *table("Signing a POST of 1 KiB", signing, "a signature"),
         *table("One call: 1 KiB out, 27 bytes back, plain", calls, "a call"),
+        *table("A response stream of parts of 64 bytes, a chunk each", parts, "a part"),
         "### Start-up: import and client in a fresh process",
         "",
         "| | CPU over bare Python, ms | memory over bare Python, MiB |",

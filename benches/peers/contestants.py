@@ -147,6 +147,45 @@ def call_boto3(port: int) -> Once:
     return once
 
 
+def _parts(client: object) -> Once:
+    def once() -> object:
+        result = client.invoke_endpoint_with_response_stream(EndpointName="llm", Body=b"{}")
+        total = 0
+        for event in result["Body"]:
+            total += len(event["PayloadPart"]["Bytes"])
+        return total
+
+    return once
+
+
+def stream_sagewire(port: int) -> Once:
+    import sagewire
+
+    return _parts(
+        sagewire.client(
+            "sagemaker-runtime",
+            REGION,
+            endpoint_url=_url(port),
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+        )
+    )
+
+
+def stream_boto3(port: int) -> Once:
+    import boto3
+
+    return _parts(
+        boto3.client(
+            "sagemaker-runtime",
+            REGION,
+            endpoint_url=_url(port),
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+        )
+    )
+
+
 # name -> (what makes it, run it on the pure implementation, times in one round)
 SIGNING = {
     "sagewire": (sign_sagewire, False, 10_000),
@@ -161,4 +200,10 @@ CALLS = {
     "sagewire, pure": (call_sagewire, True, 500),
     "http.client": (call_http_client, False, 1_000),
     "boto3": (call_boto3, False, 200),
+}
+# Each time is a whole stream: benches/peers/streams.py divides by its parts.
+STREAMS = {
+    "sagewire": (stream_sagewire, False, 20),
+    "sagewire, pure": (stream_sagewire, True, 4),
+    "boto3": (stream_boto3, False, 2),
 }
