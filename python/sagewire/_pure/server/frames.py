@@ -6,7 +6,7 @@ What goes wrong after the stream has begun is said in the stream, as the API mod
 
 import time
 
-from sagewire._pure.eventstream.encode import MAX_PAYLOAD_BYTES, encode_message
+from sagewire._pure.eventstream.encode import MAX_PAYLOAD_BYTES, encode_exception, encode_part
 from sagewire._pure.server import errors
 from sagewire._pure.server.call import BrokenOffError, PartTimedOutError
 
@@ -41,19 +41,10 @@ def frames(answer: "Answer", timeout: float) -> "Iterator[bytes]":
 
 
 def _payload_parts(piece: bytes) -> "Iterator[bytes]":
-    headers = [
-        (":event-type", "PayloadPart"),
-        (":content-type", "application/octet-stream"),
-        (":message-type", "event"),
-    ]
     for start in range(0, len(piece), MAX_PAYLOAD_BYTES):
-        yield encode_message(headers, piece[start : start + MAX_PAYLOAD_BYTES])
+        yield encode_part(piece[start : start + MAX_PAYLOAD_BYTES])
 
 
 def _exception(code: str, words: str) -> bytes:
-    headers = [
-        (":exception-type", "ModelStreamError"),
-        (":content-type", "application/json"),
-        (":message-type", "exception"),
-    ]
-    return encode_message(headers, errors.json_text({"ErrorCode": code, "Message": words}))
+    json = errors.json_text({"ErrorCode": code, "Message": words})
+    return encode_exception("ModelStreamError", json)
