@@ -9,6 +9,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs') \
 	$(wildcard rust/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 PYTEST := $(BIN)/python -m pytest
 SECONDS_EACH ?= 60
+RUST_PEER := target/peers/debug/rust-sdk
 # Warnings of the compiler and of rustdoc are errors; the flags also keep one build for all targets.
 CARGO_TESTED := -p sagewire-core -p sagewire-net
 
@@ -29,10 +30,10 @@ test: test-rust test-native test-pure  ## Run all tests: Rust, Python native, Py
 test-rust:  ## Run the Rust tests
 	cargo test $(CARGO_TESTED)
 
-test-native: $(EXTENSION) $(VENV)/.test  ## Run the Python tests on the native implementation
+test-native: $(EXTENSION) $(VENV)/.test $(VENV)/.peers $(RUST_PEER)  ## Run the Python tests on the native implementation
 	$(PYTEST) --require native
 
-test-pure: $(VENV)/.test  ## Run the Python tests on the pure implementation (needs no Rust)
+test-pure: $(VENV)/.test $(VENV)/.peers $(if $(shell command -v cargo),$(RUST_PEER))  ## Run the Python tests on the pure implementation (needs no Rust)
 	SAGEWIRE_PURE=1 PYTHONPATH=python $(PYTEST) --require pure
 
 check: $(EXTENSION) $(VENV)/.test $(VENV)/.check $(VENV)/.demo  ## Check formatting, lints, types, stubs and docs
@@ -80,6 +81,18 @@ $(VENV)/.created:
 $(VENV)/.%: pyproject.toml tools/requirements.py | $(VENV)/.created
 	$(BIN)/python tools/requirements.py $* > $(VENV)/requirements-$*.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/requirements-$*.txt
+	@touch $@
+
+# Clients that were not written here, for tests/peers: in an environment of their own, since one of
+# them is bound to an older botocore; and the AWS SDK for Rust, where there is Rust.
+$(VENV)/.peers: pyproject.toml tools/requirements.py | $(VENV)/.created
+	$(BIN)/python tools/requirements.py peers > $(VENV)/requirements-peers.txt
+	$(BIN)/python -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet -r $(VENV)/requirements-peers.txt
+	@touch $@
+
+$(RUST_PEER): $(wildcard tests/peers/rust-sdk/src/*.rs tests/peers/rust-sdk/Cargo.*)
+	cargo build --quiet --locked --manifest-path tests/peers/rust-sdk/Cargo.toml --target-dir target/peers
 	@touch $@
 
 $(EXTENSION): $(RUST_SOURCES) | $(VENV)/.build
