@@ -246,4 +246,34 @@ RESPONSES: dict[str, Change] = {
     "resp-reuse-partial-closed": {"second_call_same_connection": True},
 }
 
-CONFIG: dict[str, Change] = {}
+# There is no session between the arguments and the client: they count as `client()`'s own, which
+# boto3 ignores too where no keys come with them.
+_OF_THE_ENVIRONMENT: dict[str, Any] = {
+    "region": "us-west-2",
+    "meta_endpoint_url": "https://runtime.sagemaker.us-west-2.amazonaws.com",
+    "partition": "aws",
+    "retries": {"mode": "standard"},
+    "read_timeout": 60,
+    "max_pool_connections": 10,
+    "verify": True,
+    "signature_version": "v4",
+    "keepalive": False,
+    "user_agent_appid": None,
+    "effective_timeout": {"connect": 60, "read": 60},
+    "credentials": {
+        "method": "env",
+        "access_key": "AKIDENV",
+        "secret_key": "envsecret",
+        "token": None,
+    },
+    "error": None,
+    "call": {
+        "url": "https://runtime.sagemaker.us-west-2.amazonaws.com/endpoints/ep/invocations",
+        "credential_scope": "AKIDENV/20260102/us-west-2/sagemaker/aws4_request",
+    },
+}
+
+CONFIG: dict[str, Change] = {
+    "config-cred-boto3-token-only": _OF_THE_ENVIRONMENT,
+    "config-cred-boto3-account-only": _OF_THE_ENVIRONMENT,
+}

@@ -17,7 +17,6 @@ from sagewire.exceptions import (
     InvalidConfigError,
     ModelError,
     ParamValidationError,
-    UnsupportedCredentialSourceError,
 )
 from tests.support.capture import CaptureServer
 
@@ -246,49 +245,6 @@ def test_settings_without_effect_are_refused(
 ) -> None:
     with pytest.raises(InvalidConfigError, match=words):
         sagewire.client(**KEYS, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("variables", "found", "source"),
-    [
-        (
-            {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/"},
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "the container credentials endpoint",
-        ),
-        (
-            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "r"},
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "assuming a role with a web identity",
-        ),
-    ],
-)
-def test_a_source_of_a_later_release_is_named(
-    server: CaptureServer,
-    clean_environment: pytest.MonkeyPatch,
-    variables: dict[str, str],
-    found: str,
-    source: str,
-) -> None:
-    for name, value in variables.items():
-        clean_environment.setenv(name, value)
-    client = sagewire.client(region_name="us-east-1", endpoint_url=server.url)
-    with pytest.raises(UnsupportedCredentialSourceError) as raised:
-        client.invoke_endpoint(EndpointName="ep", Body=b"")
-    assert str(raised.value).startswith(
-        f"Unable to locate credentials: {found} asks for {source}, which sagewire does not support"
-    )
-    assert "sagewire.client(session=boto3.Session())" in str(raised.value)
-
-
-def test_a_profile_that_asks_for_a_role_is_named(
-    server: CaptureServer, tmp_path: pathlib.Path
-) -> None:
-    (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws" / "config").write_text("[profile r]\nrole_arn = x\nsource_profile = s\n")
-    client = sagewire.client(region_name="us-east-1", profile_name="r", endpoint_url=server.url)
-    with pytest.raises(UnsupportedCredentialSourceError, match="role_arn of profile 'r' asks for"):
-        client.invoke_endpoint(EndpointName="ep", Body=b"")
 
 
 @pytest.mark.parametrize(

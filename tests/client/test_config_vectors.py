@@ -3,12 +3,16 @@
 import base64
 import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 import sagewire
+from sagewire._impl import transport
+from sagewire.credentials import clock
 from sagewire.exceptions import NoCredentialsError
 from tests.client import recorded
 from tests.client.claims import reason_not_yet
@@ -56,12 +60,37 @@ def write_files(files: dict[str, Any], home: Path) -> None:
             path.write_bytes(placed(content, home).encode())
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, server_tls: Any) -> Any:
+    """Return a function: a server for a case's answers, which every connection reaches."""
+
+    @contextlib.contextmanager
+    def serving(case: dict[str, Any]) -> Iterator[tuple[CaptureServer, list[str]]]:
+        answers = [answer["b64"] for answer in case.get("server", [])]
+        with (
+            monkeypatch.context() as patch,
+            CaptureServer(answers, server_tls if case.get("tls") else None) as server,
+            recorded.redirected(lambda _host, _port: ("127.0.0.1", server.port)) as dialled,
+        ):
+            if case.get("tls"):
+                # The host's name is a public one: the test's authority is not asked about it.
+                unchecked = transport.TlsSettings(False, None, None, None)
+                patch.setattr(transport, "TlsSettings", lambda *_given: unchecked)
+            yield server, dialled
+
+    return serving
+
+
 @pytest.mark.parametrize("case", parameters())
 def test_a_recorded_configuration_gives_the_same_client(
-    case: dict[str, Any], clean_environment: Any, tmp_path: Path, server_tls: Any, ca_path: str
+    case: dict[str, Any], clean_environment: Any, tmp_path: Path, server_tls: Any, asked: Any
 ) -> None:
     expected = changed(case["expect"], CONFIG.get(case["id"]))
     write_files(case["files"], tmp_path)
+    now = recorded.epoch(case["time"])
+    clean_environment.setattr(clock, "now", lambda: now)
+    clean_environment.setattr(clock, "chance", lambda: 0.5)
+    clean_environment.setattr(clock, "sleep", lambda _seconds: None)
     for name, value in case["env"].items():
         clean_environment.setenv(name, placed(value, tmp_path))
     arguments = {
@@ -71,21 +100,48 @@ def test_a_recorded_configuration_gives_the_same_client(
     if "config" in arguments:
         arguments["config"] = sagewire.Config(**arguments["config"])
     if expected.get("error"):
-        with pytest.raises(Exception) as raised:
-            sagewire.client(**arguments).invoke_endpoint(EndpointName="ep", Body=b"{}")
+        with asked(case) as (server, dialled):
+            with pytest.raises(Exception) as raised:
+                sagewire.client(**arguments).invoke_endpoint(EndpointName="ep", Body=b"{}")
+            same_questions(expected, server, dialled)
         error = expected["error"]
         error = {**error, "message": placed(error["message"], tmp_path)}
         recorded.same_error(error, raised.value)
         return
-    with sagewire.client(**arguments) as client:
+    with asked(case) as (server, dialled):
+        client = sagewire.client(**arguments)
+        same_credentials(expected.get("credentials"), client, loose="loose_expiry" in case)
+        same_questions(expected, server, dialled)
+    with client:
         recorded.frozen(client, case["time"])
         same_settings(expected, client, tmp_path)
-        same_credentials(expected.get("credentials"), client)
         if case["call"] and "call" in expected:
             kwargs = case.get("kwargs", {"EndpointName": "ep", "Body": {"type": "bytes"}})
             with contextlib.ExitStack() as stack:
                 kwargs = {name: recorded.body(value, stack) for name, value in kwargs.items()}
                 same_call(expected["call"], client, kwargs, server_tls)
+
+
+def same_questions(expected: dict[str, Any], server: CaptureServer, dialled: list[str]) -> None:
+    """Compare what STS, SSO, a container's or an instance's service was asked, and where."""
+    assert len(server.requests) == len(expected.get("requests", []))
+    for request, wanted in zip(server.requests, expected.get("requests", []), strict=True):
+        assert (request.method, request.target) == (wanted.pop("method"), wanted.pop("target"))
+        form = wanted.pop("form", None)
+        if form is not None:
+            assert dict(parse_qsl(request.body.decode("ascii"))) == form
+        authorization = request.header("authorization")
+        scope = wanted.pop("authorization", None)
+        if authorization and authorization.startswith("AWS4-HMAC-SHA256"):
+            authorization = authorization.partition("Credential=")[2].partition(",")[0]
+        assert authorization == scope
+        for name in ("x-amz-security-token", "x-aws-ec2-metadata-token", "x-amz-sso_bearer_token"):
+            assert request.header(name) == wanted.pop(name, None)
+        for name, value in wanted.items():
+            assert request.header(name) == value, name
+    # Our client's own pool is made, and not used, where the call fails for lack of credentials.
+    others = [address for address in dialled if not address.startswith("runtime.sagemaker.")]
+    assert others == expected.get("dialled", [])
 
 
 def same_settings(expected: dict[str, Any], client: Any, home: Path) -> None:
@@ -109,7 +165,7 @@ def same_settings(expected: dict[str, Any], client: Any, home: Path) -> None:
     assert verify == (placed(wanted, home) if isinstance(wanted, str) else wanted)
 
 
-def same_credentials(expected: dict[str, Any] | None, client: Any) -> None:
+def same_credentials(expected: dict[str, Any] | None, client: Any, *, loose: bool) -> None:
     source = client._settings.source
     if expected is None:
         with pytest.raises(NoCredentialsError):
@@ -122,6 +178,9 @@ def same_credentials(expected: dict[str, Any] | None, client: Any) -> None:
         expected["secret_key"],
     )
     assert (found.token or None) == expected["token"]
+    if not loose:
+        expiry = found.expires_at and found.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert expiry == expected.get("expiry")
 
 
 def same_call(

@@ -13,6 +13,10 @@ import sagewire
 from sagewire import exceptions
 
 FIELDS = {
+    "source_profile": "p",
+    "visited_profiles": ["p"],
+    "endpoint": "http://h",
+    "sts_regional_endpoints_config": "x",
     "endpoint_url": "http://h/p",
     "error": "e",
     "proxy_url": "http://p",
@@ -111,8 +115,8 @@ def test_botocores_names_catch_ours_only_when_botocore_is_there() -> None:
         except theirs.ClientError as error:
             assert isinstance(error, ours.ModelError)
         try:
-            raise ours.UnsupportedCredentialSourceError(found="f", source="s")
-        except theirs.NoCredentialsError:
+            raise ours.MissingCredentialFieldError(provider="p", error_msg="m")
+        except theirs.CredentialRetrievalError:
             pass
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)

@@ -36,8 +36,11 @@ def client(
     it), region and profile are used. `credentials` is a `sagewire.sigv4.Credentials`, or a callable
     that returns one and is called again when it has expired.
 
-    Without `credentials`, `session` or keys, credentials come from the environment or from keys in
-    the shared files. Finding none is an error of the first call, not of the construction.
+    Without `credentials`, `session` or keys, credentials are looked for where boto3 looks: the
+    environment, roles, web identities, SSO, the shared files, programs, containers, the instance's
+    metadata. Temporary ones are refreshed ahead of their end. Finding none is an error of the first
+    call, not of the construction; a source that fails is one of the construction where boto3 asks
+    it then (`CredentialRetrievalError`, `InvalidConfigError` and others).
 
     Raises `NoRegionError` without a region, `InvalidRegionError`, `ValueError` for an endpoint URL
     without a valid host, `ProfileNotFound`, `PartialCredentialsError`, `InvalidConfigError` for a

@@ -34,14 +34,10 @@ def profile_of(session: "Any", profile_name: "str | None") -> "Profile":
             "session: takes a boto3 or botocore session, and its profile; give profile_name to "
             f"the session, not beside it (got {type(session).__name__})"
         )
-    settings = dict(inner.get_scoped_config())
-    return profiles.Profile(
-        inner.get_config_variable("profile") or "default",
-        named=False,
-        from_config_file=settings,
-        from_credentials_file={},
-        services=dict(inner.full_config.get("services", {})),
-    )
+    name = inner.get_config_variable("profile") or "default"
+    services = dict(inner.full_config.get("services", {}))
+    files = profiles.Files({name: dict(inner.get_scoped_config())}, {}, services, {})
+    return files.profile(name, named=False)
 
 
 def region_of(session: "Any") -> "str | None":

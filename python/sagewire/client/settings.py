@@ -11,6 +11,7 @@ from sagewire.client import sessions, user_agent
 from sagewire.client.lookup import Lookup, check_built, check_words
 from sagewire.config import Config
 from sagewire.credentials import chain, profiles
+from sagewire.credentials.context import Context
 from sagewire.credentials.sources import Absent
 from sagewire.endpoints import (
     Origin,
@@ -20,6 +21,7 @@ from sagewire.endpoints import (
     resolve,
 )
 from sagewire.exceptions import (
+    BotoCoreError,
     DataNotFoundError,
     EndpointResolutionError,
     HTTPClientError,
@@ -60,7 +62,8 @@ class Settings:
     """The resolved settings of one client.
 
     `config` holds what boto3 would show as `client.meta.config`. `refusal` is the error that boto3
-    keeps for the first call.
+    keeps for the first call. With `search_later`, nothing waits here: a search for credentials that
+    may wait is left to the first call, as an event loop needs it.
     """
 
     __slots__ = (
@@ -102,6 +105,7 @@ class Settings:
         session: "Any",
         credentials: "Credentials | Callable[[], Credentials] | None",
         environ: "Mapping[str, str]" = os.environ,
+        search_later: bool = False,
     ) -> None:
         if service_name not in SERVICE_ALIASES:
             raise UnknownServiceError(
@@ -116,11 +120,20 @@ class Settings:
         lookup = Lookup(given, environ, profile)
         self.refusal = None
 
-        self._take_region(region_name, session, lookup)
+        region = _chosen_region(region_name, session, lookup)
+        timeout = checks.DEFAULTS_MODES.get(
+            str(lookup.elsewhere("AWS_DEFAULTS_MODE", "defaults_mode")).lower(), 60
+        )
+        context = Context(environ, profile, region, user_agent.plain, timeout)
+        # Before anything else is looked at, as in boto3: of two mistakes it tells of this one.
+        self.source = self._find_credentials(
+            keys, credentials, session, given, context, search_later
+        )
+        self._take_region(region, lookup)
         _check_api_version(api_version, profile)
         self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
         options = dict(given)
-        self._take_retries_and_timeouts(options, config, lookup)
+        self._take_retries_and_timeouts(options, config, lookup, None if search_later else context)
         check_words(lookup)
         self._take_signature_version(options, profile)
         self._take_verify(verify, lookup)
@@ -134,16 +147,8 @@ class Settings:
         options["region_name"] = self.region
         checks.check_types(options)
         self.config = Config(**options)
-        self.source = self._find_credentials(keys, credentials, session, profile, environ)
 
-    def _take_region(self, region_name: "str | None", session: "Any", lookup: "Lookup") -> None:
-        region = region_name
-        if region is None:
-            region = lookup.given.get("region_name")
-        if region is None and session is not None:
-            region = sessions.region_of(session)
-        if region is None:
-            region = lookup("region_name", "AWS_DEFAULT_REGION", "region")
+    def _take_region(self, region: "str | None", lookup: "Lookup") -> None:
         self.region, fips = checked_region(region)
         self.partition = partition_of(self.region)
         if fips:
@@ -192,13 +197,17 @@ class Settings:
             self.origin, self.refusal = None, error
 
     def _take_retries_and_timeouts(
-        self, options: "dict[str, Any]", config: "Any", lookup: "Lookup"
+        self,
+        options: "dict[str, Any]",
+        config: "Any",
+        lookup: "Lookup",
+        context: "Context | None",
     ) -> None:
         defaults_mode = checks.check_defaults_mode(
             lookup("defaults_mode", "AWS_DEFAULTS_MODE") or "legacy"
         )
         if defaults_mode == "auto":
-            defaults_mode = _mode_of_place(self.region, lookup.environ)
+            defaults_mode = _mode_of_place(self.region, lookup.environ, context)
         timeout = checks.DEFAULTS["connect_timeout"] if config is None else config.connect_timeout
         if config is None or (timeout is None and "connect_timeout" not in lookup.given):
             timeout = checks.DEFAULTS_MODES[defaults_mode]
@@ -274,7 +283,7 @@ class Settings:
             appid=config.user_agent_appid,
             retry_mode=self.retry_mode,
             custom_endpoint=self.custom_endpoint,
-            source=self.source.method if self.signed else None,
+            features=self.source.features if self.signed else (),
             environ=os.environ,
         )
 
@@ -288,8 +297,9 @@ class Settings:
         keys: "tuple[str | None, str | None, str | None]",
         credentials: "Any",
         session: "Any",
-        profile: "Profile",
-        environ: "Mapping[str, str]",
+        given: "dict[str, Any]",
+        context: Context,
+        search_later: bool,
     ) -> "Source":
         explicit = chain.from_arguments(*keys)
         if explicit is not None:
@@ -298,9 +308,9 @@ class Settings:
             return chain.from_object(credentials)
         if session is not None:
             return chain.from_session(session)
-        if not self.signed:
+        if checks.is_unsigned(given.get("signature_version")):
             return Absent()
-        return chain.found(profile, environ)
+        return chain.found(context, later=search_later)
 
 
 def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
@@ -311,11 +321,37 @@ def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
         raise DataNotFoundError(data_path=f"{SERVICE_NAME}/{api_version}/service-2")
 
 
-def _mode_of_place(region: str, environ: "Mapping[str, str]") -> str:
-    """Return what `auto` stands for; the instance metadata service is not asked."""
+def _chosen_region(region_name: "str | None", session: "Any", lookup: "Lookup") -> "str | None":
+    region = region_name
+    if region is None:
+        region = lookup.given.get("region_name")
+    if region is None and session is not None:
+        region = sessions.region_of(session)
+    if region is None:
+        region = lookup("region_name", "AWS_DEFAULT_REGION", "region")
+    return region
+
+
+def _mode_of_place(region: str, environ: "Mapping[str, str]", context: "Context | None") -> str:
+    """Return what `auto` stands for; the instance metadata service is asked if there is `context`.
+
+    It is not where nothing may wait.
+    """
     here = None
     if environ.get("AWS_EXECUTION_ENV"):
-        here = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    if here is None:
+        here = environ.get("AWS_REGION", environ.get("AWS_DEFAULT_REGION"))
+    if not here and context is not None:
+        here = _region_of_instance(context)
+    if not here:
         return "standard"
     return "in-region" if here == region else "cross-region"
+
+
+def _region_of_instance(context: Context) -> "str | None":
+    from sagewire.credentials import metadata
+
+    try:
+        return metadata.region(context)
+    except (BotoCoreError, ValueError, OSError):
+        # It was asked for a better default only.
+        return None

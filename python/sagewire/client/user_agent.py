@@ -16,13 +16,6 @@ _ALLOWED = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!$%&'*+-.^_`|~,"
 )
 _RETRY_MODE_LETTERS = {"legacy": "D", "standard": "E"}
-_SOURCE_LETTERS = {
-    "explicit": "e",
-    "callable": "e",
-    "env": "g",
-    "shared-credentials-file": "n",
-    "config-file": "n",
-}
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 
 
@@ -40,15 +33,37 @@ def build(
     appid: "str | None",
     retry_mode: str,
     custom_endpoint: bool,
-    source: "str | None",
+    features: "tuple[str, ...]",
     environ: "Mapping[str, str]",
 ) -> str:
-    """Return the header's value. `user_agent` replaces all but our product and `extra`."""
+    """Return the header's value. `user_agent` replaces all but our product and `extra`.
+
+    `features` are the letters for the source of the credentials.
+    """
     if user_agent is not None:
         return " ".join([user_agent, product(), *([extra] if extra else [])])
+    parts = _platform()
+    execution = environ.get("AWS_EXECUTION_ENV")
+    if execution:
+        parts.append(f"exec-env/{_clean(execution)}")
+    letters = [_RETRY_MODE_LETTERS[retry_mode], *(("N",) if custom_endpoint else ()), *features]
+    parts += [f"m/{','.join(letters)}", f"cfg/retry-mode#{retry_mode}"]
+    if appid:
+        parts.append(f"app/{_clean(appid, also='#')}")
+    if extra:
+        parts.append(extra)
+    return " ".join(parts)
+
+
+def plain() -> str:
+    """Return the header's value for requests to other services, those that give credentials."""
+    return " ".join(_platform())
+
+
+def _platform() -> "list[str]":
     system = os.uname()
     name = sys.implementation.name
-    parts = [
+    return [
         product(),
         "ua/2.1",
         f"os/{_clean(system.sysname.lower())}#{_clean(system.release)}",
@@ -56,20 +71,6 @@ def build(
         f"lang/python#{'.'.join(map(str, sys.version_info[:3]))}",
         f"md/pyimpl#{_clean(_IMPLEMENTATIONS.get(name, name))}",
     ]
-    execution = environ.get("AWS_EXECUTION_ENV")
-    if execution:
-        parts.append(f"exec-env/{_clean(execution)}")
-    letters = [_RETRY_MODE_LETTERS[retry_mode]]
-    if custom_endpoint:
-        letters.append("N")
-    if source in _SOURCE_LETTERS:
-        letters.append(_SOURCE_LETTERS[source])
-    parts += [f"m/{','.join(letters)}", f"cfg/retry-mode#{retry_mode}"]
-    if appid:
-        parts.append(f"app/{_clean(appid, also='#')}")
-    if extra:
-        parts.append(extra)
-    return " ".join(parts)
 
 
 def _clean(text: str, also: str = "") -> str:

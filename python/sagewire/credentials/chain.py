@@ -1,39 +1,32 @@
 """The order in which credentials are looked for: boto3's.
 
 https://docs.aws.amazon.com/boto3/latest/guide/credentials.html
-Sources that this release cannot read keep their place in the order: where boto3 would use one, the
-call fails with its name instead of signing with keys that boto3 would not have used.
+The modules of the sources are imported only when what points to them is there.
 """
 
-from sagewire.credentials.sources import Absent, Fixed, FromCallable, FromSession
+from sagewire.credentials.sources import Absent, Fixed, FromCallable, FromSession, Later
 from sagewire.exceptions import PartialCredentialsError
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
-    from sagewire.credentials.profiles import Profile, Section
+    from sagewire.credentials.context import Context
+    from sagewire.credentials.profiles import Profile
     from sagewire.credentials.sources import Source
 
-# A profile's keys that ask for a source of a later release, in boto3's order.
-_BEFORE_STATIC_KEYS = {
-    "web_identity_token_file": "assuming a role with a web identity",
-    "role_arn": "assuming a role",
-    "sso_session": "IAM Identity Center (SSO)",
-    "sso_start_url": "IAM Identity Center (SSO)",
-}
-_BETWEEN_FILES = {
-    "login_session": "a console login session",
-    "credential_process": "a credential process",
-}
-_VARIABLES_AFTER_FILES = {
-    "AWS_CREDENTIAL_FILE": "a legacy credential file",
-    "BOTO_CONFIG": "a boto 2 config file",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "the container credentials endpoint",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "the container credentials endpoint",
-}
+    Look = Callable[[Context], Source | None]
+
+# What says how to reach the instance metadata service; a mistake there is one for every client.
+_ABOUT_METADATA = (
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_METADATA_SERVICE_TIMEOUT",
+    "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+)
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 def from_arguments(
@@ -48,13 +41,13 @@ def from_arguments(
     if access_key_id is None or secret_access_key is None:
         missing = "aws_access_key_id" if access_key_id is None else "aws_secret_access_key"
         raise PartialCredentialsError(provider="explicit", cred_var=missing)
-    return Fixed(Credentials(access_key_id, secret_access_key, token), "explicit")
+    return Fixed(Credentials(access_key_id, secret_access_key, token), "explicit", ("e",))
 
 
 def from_object(given: "Credentials | Callable[[], Credentials]") -> "Source":
     """Return what the `credentials` argument stands for; `TypeError` for anything else."""
     if isinstance(given, Credentials):
-        return Fixed(given, "explicit")
+        return Fixed(given, "explicit", ("e",))
     if callable(given):
         return FromCallable(given)
     raise TypeError(
@@ -72,54 +65,179 @@ def from_session(session: "Any") -> "Source":
     return FromSession(theirs)
 
 
-def found(profile: "Profile", environ: "Mapping[str, str]") -> "Source":
+def found(context: "Context", *, later: bool = False) -> "Source":
     """Return the first source that has something, looking where boto3 looks.
 
-    Raises `PartialCredentialsError` for a key id without its secret.
+    With `later`, a search that may wait (for a program, or for a metadata service) is left to the
+    source's first use. Raises what the sources raise: `PartialCredentialsError` for a key id
+    without its secret, `InvalidConfigError`, `CredentialRetrievalError` and others.
     """
-    name = f"profile {profile.name!r}"
-    # A profile named in code takes the environment's keys out of the search.
-    if not profile.named:
-        keys = _from_environment(environ)
-        if keys is not None:
-            return keys
-    for key, source in _BEFORE_STATIC_KEYS.items():
-        if key in profile.settings:
-            return Absent(f"{key} of {name}", source)
-    if not profile.named and "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
-        return Absent("AWS_WEB_IDENTITY_TOKEN_FILE", "assuming a role with a web identity")
-    keys = _from_section(profile.from_credentials_file, "shared-credentials-file")
-    if keys is not None:
-        return keys
-    for key, source in _BETWEEN_FILES.items():
-        if key in profile.settings:
-            return Absent(f"{key} of {name}", source)
-    keys = _from_section(profile.from_config_file, "config-file")
-    if keys is not None:
-        return keys
-    for variable, source in _VARIABLES_AFTER_FILES.items():
-        if environ.get(variable):
-            return Absent(variable, source)
+    if any(context.setting(variable) is not None for variable in _ABOUT_METADATA):
+        from sagewire.credentials.metadata import Settings
+
+        Settings(context)
+    return _first(context, 0, later)
+
+
+def of_profile(context: "Context", profile: "Profile") -> "Source | None":
+    """Return what a profile says of itself: the source of another profile's role."""
+    from sagewire.credentials import process, sso, static, web_identity
+
+    return (
+        web_identity.load(context, profile, from_environment=False)
+        or sso.load(context, profile)
+        or static.from_credentials_file(profile)
+        or _login(profile)
+        or process.load(profile)
+        or static.from_config_file(profile)
+    )
+
+
+def _first(context: "Context", start: int, later: bool) -> "Source":
+    for place, (applies, may_wait, look) in enumerate(_CHAIN[start:], start):
+        if applies(context):
+            if later and may_wait:
+                return Later(_Rest(context, place))
+            source = look(context)
+            if source is not None:
+                return source
     return Absent()
 
 
-def _from_environment(environ: "Mapping[str, str]") -> "Source | None":
-    access_key_id = environ.get("AWS_ACCESS_KEY_ID")
-    if not access_key_id:
-        return None
-    secret_access_key = environ.get("AWS_SECRET_ACCESS_KEY")
-    if not secret_access_key:
-        raise PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY")
-    token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None
-    return Fixed(Credentials(access_key_id, secret_access_key, token), "env")
+class _Rest:
+    """The search from some place of the chain on."""
+
+    __slots__ = ("_context", "_place")
+
+    def __init__(self, context: "Context", place: int) -> None:
+        self._context = context
+        self._place = place
+
+    def __call__(self) -> "Source":
+        return _first(self._context, self._place, later=False)
+
+    def __reduce__(self) -> "Any":
+        return type(self), (self._context, self._place)
 
 
-def _from_section(section: "Section", method: str) -> "Source | None":
-    access_key_id = section.get("aws_access_key_id")
-    if access_key_id is None:
-        return None
-    secret_access_key = section.get("aws_secret_access_key")
-    if secret_access_key is None:
-        raise PartialCredentialsError(provider=method, cred_var="aws_secret_access_key")
-    token = section.get("aws_security_token") or section.get("aws_session_token")
-    return Fixed(Credentials(access_key_id, secret_access_key, token), method)
+def _has_key_in_environment(context: "Context") -> bool:
+    # A profile named in code takes the environment's keys out of the search.
+    return not context.profile.named and bool(context.environ.get("AWS_ACCESS_KEY_ID"))
+
+
+def _environment(context: "Context") -> "Source | None":
+    from sagewire.credentials.environment import load
+
+    return load(context)
+
+
+def _role(context: "Context") -> "Source | None":
+    from sagewire.credentials import role, shared
+
+    return shared.source(context, role.METHOD, lambda: role.load(context))
+
+
+def _has_web_identity(context: "Context") -> bool:
+    profile = context.profile
+    return "web_identity_token_file" in profile.settings or (
+        not profile.named and "AWS_WEB_IDENTITY_TOKEN_FILE" in context.environ
+    )
+
+
+def _web_identity(context: "Context") -> "Source | None":
+    from sagewire.credentials import shared, web_identity
+
+    profile = context.profile
+    return shared.source(
+        context,
+        web_identity.METHOD,
+        lambda: web_identity.load(context, profile, from_environment=not profile.named),
+    )
+
+
+def _has_sso(context: "Context") -> bool:
+    settings = context.profile.settings
+    return "sso_role_name" in settings or "sso_account_id" in settings
+
+
+def _sso(context: "Context") -> "Source | None":
+    from sagewire.credentials import shared, sso
+
+    return shared.source(context, sso.METHOD, lambda: sso.load(context, context.profile))
+
+
+def _credentials_file(context: "Context") -> "Source | None":
+    from sagewire.credentials.static import from_credentials_file
+
+    return from_credentials_file(context.profile)
+
+
+def _login(profile: "Profile") -> "Source | None":
+    from sagewire.credentials.login import load
+
+    return load(profile)
+
+
+def _process(context: "Context") -> "Source | None":
+    from sagewire.credentials import process, shared
+
+    return shared.source(context, process.METHOD, lambda: process.load(context.profile))
+
+
+def _config_file(context: "Context") -> "Source | None":
+    from sagewire.credentials.static import from_config_file
+
+    return from_config_file(context.profile)
+
+
+def _ec2_file(context: "Context") -> "Source | None":
+    from sagewire.credentials.static import from_ec2_file
+
+    return from_ec2_file(context)
+
+
+def _boto2_file(context: "Context") -> "Source | None":
+    from sagewire.credentials.static import from_boto2_file
+
+    return from_boto2_file(context)
+
+
+def _container(context: "Context") -> "Source | None":
+    from sagewire.credentials import container, shared
+
+    return shared.source(context, container.METHOD, lambda: container.load(context))
+
+
+def _has_metadata(context: "Context") -> bool:
+    return context.environ.get("AWS_EC2_METADATA_DISABLED", "false").lower() != "true"
+
+
+def _metadata(context: "Context") -> "Source | None":
+    from sagewire.credentials import metadata, shared
+
+    return shared.source(context, metadata.METHOD, lambda: metadata.load(context))
+
+
+# In boto3's order: whether there is something to look at, whether looking may wait, how to look.
+_CHAIN: "tuple[tuple[Callable[[Context], bool], bool, Look], ...]" = (
+    (_has_key_in_environment, False, _environment),
+    (lambda context: "role_arn" in context.profile.settings, True, _role),
+    (_has_web_identity, False, _web_identity),
+    (_has_sso, False, _sso),
+    (lambda context: bool(context.profile.from_credentials_file), False, _credentials_file),
+    (
+        lambda context: "login_session" in context.profile.settings,
+        True,
+        lambda context: _login(context.profile),
+    ),
+    (lambda context: "credential_process" in context.profile.settings, True, _process),
+    (lambda context: bool(context.profile.from_config_file), False, _config_file),
+    (lambda context: "AWS_CREDENTIAL_FILE" in context.environ, False, _ec2_file),
+    (lambda _context: True, False, _boto2_file),
+    (
+        lambda context: any(variable in context.environ for variable in _CONTAINER),
+        True,
+        _container,
+    ),
+    (_has_metadata, True, _metadata),
+)

@@ -16,37 +16,58 @@ if TYPE_CHECKING:
     Section = dict[str, Any]
 
 
+class Files:
+    """The two files, read: profiles by name, and the sections that profiles refer to.
+
+    `config` and `credentials` are the profiles of each file; `services` and `sso_sessions` are the
+    config file's sections of that kind, by their own names.
+    """
+
+    __slots__ = ("config", "credentials", "services", "sso_sessions")
+
+    def __init__(
+        self,
+        config: "dict[str, Section]",
+        credentials: "dict[str, Section]",
+        services: "dict[str, Section]",
+        sso_sessions: "dict[str, Section]",
+    ) -> None:
+        self.config = config
+        self.credentials = credentials
+        self.services = services
+        self.sso_sessions = sso_sessions
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.config or name in self.credentials
+
+    def profile(self, name: str, *, named: bool) -> "Profile":
+        """Return a profile by its name, an empty one if no file has it."""
+        return Profile(name, self, named=named)
+
+
 class Profile:
-    """One profile: its settings, and the sections that it can refer to.
+    """One profile: its settings, and the files that it can refer to.
 
     `settings` merges both files, the credentials file winning for any key; `from_credentials_file`
     and `from_config_file` are the two halves. `named` says that the program named the profile.
     """
 
     __slots__ = (
+        "files",
         "from_config_file",
         "from_credentials_file",
         "name",
         "named",
-        "services",
         "settings",
     )
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        named: bool,
-        from_config_file: "Section",
-        from_credentials_file: "Section",
-        services: "dict[str, Section]",
-    ) -> None:
+    def __init__(self, name: str, files: Files, *, named: bool) -> None:
         self.name = name
         self.named = named
-        self.from_config_file = from_config_file
-        self.from_credentials_file = from_credentials_file
-        self.settings = {**from_config_file, **from_credentials_file}
-        self.services = services
+        self.files = files
+        self.from_config_file = files.config.get(name, {})
+        self.from_credentials_file = files.credentials.get(name, {})
+        self.settings = {**self.from_config_file, **self.from_credentials_file}
 
     def service_setting(self, service: str, key: str) -> "str | None":
         """Return a key of the profile's `services` section for one service.
@@ -56,12 +77,13 @@ class Profile:
         section = self.settings.get("services")
         if section is None:
             return None
-        if section not in self.services:
+        services = self.files.services
+        if section not in services:
             raise InvalidConfigError(
                 error_msg=f"The profile is configured to use the services section but the "
                 f'"{section}" services configuration does not exist.'
             )
-        nested = self.services[section].get(service)
+        nested = services[section].get(service)
         return nested.get(key) if isinstance(nested, dict) else None
 
 
@@ -71,37 +93,34 @@ def load(profile_name: "str | None", environ: "Mapping[str, str]") -> Profile:
     Raises `ProfileNotFound` if a named profile is in neither file, and `ConfigParseError` if a file
     cannot be read as one.
     """
-    config = _read(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
-    credentials = _read(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    profiles, services = _sorted_out(config)
+    files = read(environ)
     name = profile_name
     if name is None:
         name = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
-    if name is not None and name not in profiles and name not in credentials:
+    if name is not None and name not in files:
         raise ProfileNotFound(profile=name)
-    chosen = "default" if name is None else name
-    return Profile(
-        chosen,
-        named=profile_name is not None,
-        from_config_file=profiles.get(chosen, {}),
-        from_credentials_file=credentials.get(chosen, {}),
-        services=services,
-    )
+    return files.profile("default" if name is None else name, named=profile_name is not None)
 
 
-def _sorted_out(config: "dict[str, Section]") -> "tuple[dict[str, Section], dict[str, Section]]":
-    """Split the config file's sections into profiles and services, each by bare name."""
+def read(environ: "Mapping[str, str]") -> Files:
+    """Read the two files that the environment names, or those in the home folder."""
+    config = sections(environ.get("AWS_CONFIG_FILE", "~/.aws/config")) or {}
+    credentials = sections(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")) or {}
     profiles: dict[str, Section] = {}
     services: dict[str, Section] = {}
+    sso_sessions: dict[str, Section] = {}
+    kinds = (("profile", profiles), ("sso-session", sso_sessions), ("services", services))
     for title, section in config.items():
-        words = _words(title)
         if title == "default":
             profiles[title] = section
-        elif len(words) == 2 and words[0] == "profile":
-            profiles[words[1]] = section
-        elif len(words) == 2 and words[0] == "services":
-            services[words[1]] = section
-    return profiles, services
+            continue
+        for beginning, kind in kinds:
+            if title.startswith(beginning):
+                words = _words(title)
+                if len(words) == 2:
+                    kind[words[1]] = section
+                break
+    return Files(profiles, credentials, services, sso_sessions)
 
 
 def _words(title: str) -> "list[str]":
@@ -116,18 +135,19 @@ def _words(title: str) -> "list[str]":
         return []
 
 
-def _read(path: str) -> "dict[str, Section]":
-    """Read a file; a missing one, or a folder in its place, is an empty one."""
-    path = os.path.expandvars(os.path.expanduser(path))  # noqa: PTH111 - pathlib is slow to import
+def sections(path: str) -> "dict[str, Section] | None":
+    """Read a file of sections, `~` and `$VAR` expanded in its path; `None` if there is no file.
+
+    A file that may not be read is an empty one. Raises `ConfigParseError` if it has another form.
+    """
+    path = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111 - pathlib is slow to import
     if not os.path.isfile(path):  # noqa: PTH113
-        return {}
+        return None
     import configparser
 
-    # The default section of configparser would be merged into every other one.
-    parser = configparser.RawConfigParser(default_section="\0")
+    parser = configparser.RawConfigParser()
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            parser.read_file(file)
+        parser.read([path], encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
         raise ConfigParseError(path=path) from None
     return {
