@@ -141,7 +141,7 @@ class Caller:
                     response = self._read_error(answer)
                     failure = _failure(operation, answer, response)
                 notes: dict[str, Any] = {}
-                again = rules.wait(failure, attempt, clock.chance(), notes)
+                again = rules.wait(failure, attempt, self.attempts, clock.chance(), notes)
                 if again is None:
                     if answer is None:
                         assert failure.error is not None  # noqa: S101 - no answer means an error
