@@ -449,97 +449,6 @@ class CredentialRetrievalError(BotoCoreError):
     fmt = "Error when retrieving credentials from {provider}: {error_msg}"
 
 
-class InvalidCredentialOutputError(CredentialRetrievalError, ValueError):
-    """A source answered with something that cannot be read. Ours: boto3 lets the parser's through.
-
-    Caught by `except ValueError` too, as the parsers' exceptions are.
-    """
-
-
-class MissingCredentialFieldError(CredentialRetrievalError, KeyError):
-    """A source answered without a field that credentials need. Ours: boto3 raises `KeyError`."""
-
-
-class MetadataRetrievalError(BotoCoreError):
-    """A metadata service failed."""
-
-    fmt = "Error retrieving metadata: {error_msg}"
-
-
-class InvalidIMDSEndpointError(BotoCoreError):
-    """The URL of the instance metadata service is malformed."""
-
-    fmt = "Invalid endpoint EC2 Instance Metadata endpoint: {endpoint}"
-
-
-class InvalidIMDSEndpointModeError(BotoCoreError):
-    """The mode of the instance metadata service is unknown."""
-
-    fmt = (
-        "Invalid EC2 Instance Metadata endpoint mode: {mode} "
-        "Valid endpoint modes (case-insensitive): {valid_modes}."
-    )
-
-
-class InvalidSTSRegionalEndpointsConfigError(BotoCoreError):
-    """`sts_regional_endpoints` has an unknown value."""
-
-    fmt = (
-        "STS regional endpoints option {sts_regional_endpoints_config} is invalid. "
-        'Valid options are: "legacy", "regional"'
-    )
-
-
-class InfiniteLoopConfigError(InvalidConfigError):
-    """The source profiles of a role lead back to one that was visited."""
-
-    fmt = (
-        "Infinite loop in credential configuration detected. Attempting to load from profile "
-        "{source_profile} which has already been visited. Visited profiles: {visited_profiles}"
-    )
-
-
-class RefreshWithMFAUnsupportedError(BotoCoreError):
-    """A role that asks for a one-time code can be assumed only once."""
-
-    fmt = "Cannot refresh credentials: MFA token required."
-
-
-class SSOError(BotoCoreError):
-    """IAM Identity Center failed."""
-
-    fmt = (
-        "An unspecified error happened when resolving AWS credentials or an access token from SSO."
-    )
-
-
-class SSOTokenLoadError(SSOError):
-    """There is no readable token of IAM Identity Center."""
-
-    fmt = "Error loading SSO Token: {error_msg}"
-
-
-class UnauthorizedSSOTokenError(SSOError):
-    """The token of IAM Identity Center has expired, or was refused."""
-
-    fmt = (
-        "The SSO session associated with this profile has expired or is otherwise invalid. To "
-        "refresh this SSO session run aws sso login with the corresponding profile."
-    )
-
-
-class TokenRetrievalError(BotoCoreError):
-    """No valid token could be had."""
-
-    fmt = "Error when retrieving token from {provider}: {error_msg}"
-
-
-class MissingDependencyException(BotoCoreError):
-    """Something optional is needed that is not installed."""
-
-    fmt = "Missing Dependency: {msg}"
-
-
 # Event streams
 
 
@@ -642,3 +551,12 @@ class SignatureError(Exception):
     def __reduce__(self) -> "Any":
         fields = {"code": self.code, "status": self.status, "message": self.message}
         return rebuild, (type(self), fields)
+
+
+def __getattr__(name: str) -> "Any":
+    """Return an exception of the sources of credentials, which few programs ever load."""
+    from sagewire import credential_exceptions
+
+    if name in credential_exceptions.NAMES:
+        return getattr(credential_exceptions, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

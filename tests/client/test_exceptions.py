@@ -10,7 +10,7 @@ import botocore.exceptions
 import pytest
 
 import sagewire
-from sagewire import exceptions
+from sagewire import credential_exceptions, exceptions
 
 FIELDS = {
     "source_profile": "p",
@@ -54,8 +54,9 @@ FIELDS = {
 }
 CLASSES = [
     cls
-    for _, cls in inspect.getmembers(exceptions, inspect.isclass)
-    if issubclass(cls, exceptions.BotoCoreError) and cls.__module__ == "sagewire.exceptions"
+    for module in (exceptions, credential_exceptions)
+    for _, cls in inspect.getmembers(module, inspect.isclass)
+    if issubclass(cls, exceptions.BotoCoreError) and cls.__module__ == module.__name__
 ]
 
 
@@ -120,6 +121,13 @@ def test_botocores_names_catch_ours_only_when_botocore_is_there() -> None:
             pass
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
+
+
+def test_the_exceptions_of_credential_sources_have_their_names_here_too() -> None:
+    for name in credential_exceptions.NAMES:
+        assert getattr(exceptions, name) is getattr(credential_exceptions, name)
+    with pytest.raises(AttributeError, match="no attribute 'Nope'"):
+        exceptions.Nope  # noqa: B018 - the look-up is the test
 
 
 def test_a_clients_exceptions_are_the_modules(clean_environment: pytest.MonkeyPatch) -> None:

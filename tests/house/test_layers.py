@@ -13,7 +13,7 @@ from tests.house.sources import PACKAGE, ROOT, imports, module_name, of_kind, pa
 # Low to high; a module imports from its own layer and from lower ones.
 LAYERS = [
     ("bridge",),
-    ("exceptions",),
+    ("exceptions", "credential_exceptions"),
     ("_pure", "_native"),
     ("_impl",),
     ("sigv4", "headers", "streams", "model"),

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.ht
 
 from functools import partial
 
+from sagewire.credential_exceptions import MetadataRetrievalError, MissingCredentialFieldError
 from sagewire.credentials import clock, dates
 from sagewire.credentials.line import Line
 from sagewire.credentials.refreshing import Refreshing
@@ -12,8 +13,6 @@ from sagewire.exceptions import (
     ConnectionClosedError,
     ConnectionError,  # noqa: A004 - boto3's name
     CredentialRetrievalError,
-    MetadataRetrievalError,
-    MissingCredentialFieldError,
     ReadTimeoutError,
 )
 from sagewire.sigv4 import Credentials

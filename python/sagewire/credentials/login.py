@@ -4,8 +4,8 @@ Its refresh proves the possession of a key (DPoP, RFC 9449), for which botocore 
 a developer's source: nothing is gained by a second implementation.
 """
 
+from sagewire.credential_exceptions import MissingDependencyException
 from sagewire.credentials.sources import FromSession
-from sagewire.exceptions import MissingDependencyException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

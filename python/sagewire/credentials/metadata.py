@@ -5,6 +5,11 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 
 from functools import partial
 
+from sagewire.credential_exceptions import (
+    InvalidIMDSEndpointError,
+    InvalidIMDSEndpointModeError,
+    MetadataRetrievalError,
+)
 from sagewire.credentials import clock, dates
 from sagewire.credentials.line import Line
 from sagewire.credentials.refreshing import ADVISORY_SECONDS, Refreshing
@@ -13,9 +18,6 @@ from sagewire.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    InvalidIMDSEndpointError,
-    InvalidIMDSEndpointModeError,
-    MetadataRetrievalError,
     ReadTimeoutError,
 )
 from sagewire.sigv4 import Credentials

@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 from functools import partial
 
+from sagewire.credential_exceptions import InvalidCredentialOutputError
 from sagewire.credentials import dates
 from sagewire.credentials.refreshing import Refreshing
 from sagewire.credentials.sources import Fixed
-from sagewire.exceptions import CredentialRetrievalError, InvalidCredentialOutputError
+from sagewire.exceptions import (
+    CredentialRetrievalError,
+)
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False

@@ -5,14 +5,13 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from functools import partial
 
+from sagewire.credential_exceptions import InfiniteLoopConfigError, RefreshWithMFAUnsupportedError
 from sagewire.credentials import clock
 from sagewire.credentials.refreshing import Refreshing
 from sagewire.exceptions import (
     CredentialRetrievalError,
-    InfiniteLoopConfigError,
     InvalidConfigError,
     PartialCredentialsError,
-    RefreshWithMFAUnsupportedError,
 )
 
 TYPE_CHECKING = False

@@ -5,6 +5,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
 
 from functools import partial
 
+from sagewire.credential_exceptions import (
+    InvalidCredentialOutputError,
+    MissingCredentialFieldError,
+    UnauthorizedSSOTokenError,
+)
 from sagewire.credentials import clock, dates
 from sagewire.credentials.errors import UnauthorizedException
 from sagewire.credentials.refreshing import Refreshing
@@ -12,9 +17,6 @@ from sagewire.credentials.service import Caller, Service, metadata, region_of, u
 from sagewire.credentials.sso_token import Token, cached
 from sagewire.exceptions import (
     InvalidConfigError,
-    InvalidCredentialOutputError,
-    MissingCredentialFieldError,
-    UnauthorizedSSOTokenError,
 )
 from sagewire.sigv4 import Credentials
 

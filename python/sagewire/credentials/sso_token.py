@@ -5,9 +5,12 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 
 import os
 
+from sagewire.credential_exceptions import SSOTokenLoadError, TokenRetrievalError
 from sagewire.credentials import clock, dates
 from sagewire.credentials.locks import ForkSafeLock
-from sagewire.exceptions import ClientError, SSOTokenLoadError, TokenRetrievalError
+from sagewire.exceptions import (
+    ClientError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
