@@ -258,6 +258,8 @@ _OF_THE_ENVIRONMENT: dict[str, Any] = {
     "verify": True,
     "signature_version": "v4",
     "keepalive": False,
+    "proxies": {},
+    "client_cert": [None, None],
     "user_agent_appid": None,
     "effective_timeout": {"connect": 60, "read": 60},
     "credentials": {
