@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from typing import ClassVar
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -20,6 +21,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     well = True
     # How a stream that its caller left was noticed: the exception's name, or nothing yet.
     left = ""
+    loads: ClassVar = []
+    loaded: ClassVar = {}
 
     def setup(self):
         super().setup()
@@ -28,11 +31,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/models":
+            self.load(json.loads(body))
+            return
         what, _, rest = body.decode("latin-1").partition(" ")
         getattr(self, f"do_{what}", self.do_describe)(rest, body)
 
     def do_GET(self):
         self.answer(200 if self.path == "/ping" and type(self).well else 503, b"")
+
+    def load(self, model):
+        """Load a model, as the contract of multi-model endpoints has it: two at a time."""
+        name, url = model["model_name"], model["url"]
+        if url.endswith("/missing"):
+            self.answer(404, b"there is no such model")
+        elif name in self.loaded:
+            self.answer(409, b"")
+        elif len(self.loaded) == 2:
+            self.answer(507, b"no room")
+        else:
+            self.loads.append(model)
+            self.loaded[name] = url
+            self.answer(200, b"")
+
+    def do_DELETE(self):
+        self.loaded.pop(self.path.removeprefix("/models/"), None)
+        self.answer(200, b"")
+
+    def do_loads(self, rest, body):
+        self.answer(200, json.dumps(self.loads).encode())
+
+    def do_loaded(self, rest, body):
+        self.answer(200, json.dumps(self.loaded).encode())
 
     def answer(self, status, body, headers=()):
         self.send_response(status)

@@ -3,6 +3,7 @@
 
 mod eventstream;
 mod headers;
+mod serve;
 mod server;
 mod sigv4;
 mod support;
@@ -18,5 +19,6 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     headers::register(module)?;
     transport::register(module)?;
     eventstream::register(module)?;
-    server::register(module)
+    server::register(module)?;
+    serve::register(module)
 }

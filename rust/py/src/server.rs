@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +18,8 @@ use sagewire_net::server::{
     self, Changeable, ContainerAddress, Endpoint, Fault, Known, Limits, Parts, Settings, Target,
     Variant, Whole,
 };
+
+use crate::support::clock;
 
 /// Up to here a copy is cheaper than keeping the Python object alive on another thread.
 const COPY_UP_TO_BYTES: usize = 65_536;
@@ -83,7 +85,7 @@ impl PyFrontDoor {
         let address: IpAddr =
             host.parse().map_err(|_error| PyValueError::new_err("host is no IP address"))?;
         let settings = Settings {
-            changeable: Changeable { endpoints: endpoints.collect(), known },
+            changeable: Changeable { tls: None, endpoints: endpoints.collect(), known },
             address,
             port,
             region,
@@ -93,7 +95,7 @@ impl PyFrontDoor {
             ping_every: None,
             threads: 1,
             observer: None,
-            clock: seconds_since_1970,
+            clock: clock::since_1970,
             // The standard library seeds its hash maps from the system's randomness.
             seed: [RandomState::new().hash_one(0), RandomState::new().hash_one(1)],
         };
@@ -114,10 +116,7 @@ impl PyFrontDoor {
 
     /// Wait for a key that somebody wants to know; None once the server has stopped.
     fn take_lookup(&self, py: Python<'_>) -> Option<PyLookup> {
-        py.detach(|| self.server.take_lookup()).map(|lookup| PyLookup {
-            access_key_id: lookup.access_key_id.clone(),
-            lookup: Mutex::new(Some(lookup)),
-        })
+        py.detach(|| self.server.take_lookup()).map(PyLookup::new)
     }
 
     /// Say what is to happen to the endpoint's next calls, one fault a call.
@@ -143,9 +142,15 @@ impl PyFrontDoor {
 
 /// A key that somebody wants to know.
 #[pyclass(name = "Lookup", frozen)]
-struct PyLookup {
+pub(crate) struct PyLookup {
     access_key_id: String,
     lookup: Mutex<Option<server::Lookup>>,
+}
+
+impl PyLookup {
+    pub(crate) fn new(lookup: server::Lookup) -> Self {
+        Self { access_key_id: lookup.access_key_id.clone(), lookup: Mutex::new(Some(lookup)) }
+    }
 }
 
 #[pymethods]
@@ -334,11 +339,6 @@ impl PyCall {
 
 fn seconds(number: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(number).map_err(|error| PyValueError::new_err(error.to_string()))
-}
-
-fn seconds_since_1970() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn latin1(value: &HeaderValue) -> String {

@@ -4,8 +4,8 @@
 //! somebody takes it, so that handlers run on threads that this module does not own.
 
 use std::io;
-use std::net::{Shutdown, TcpListener as StdListener};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,12 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::authenticate::Authenticator;
 use super::call::Call;
 use super::calls::Calls;
 use super::exchange::respond;
-use super::fleet::{self, Fleet, fleet};
+use super::fleet::{self, ContainerState, Fleet, fleet};
 use super::health;
 use super::lookups::{Lookup, Lookups};
 use super::peer::Peer;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) calls: Calls,
     pub(super) lookups: Lookups,
     been_well: AtomicBool,
+    tls: RwLock<Option<TlsAcceptor>>,
+    connections: AtomicUsize,
 }
 
 impl Shared {
@@ -92,6 +95,8 @@ impl Server {
             calls: Calls::default(),
             lookups: Lookups::default(),
             been_well: AtomicBool::new(false),
+            tls: RwLock::new(settings.changeable.tls.clone().map(TlsAcceptor::from)),
+            connections: AtomicUsize::new(0),
             settings,
         });
         let (stop, stopping) = watch::channel(None);
@@ -129,6 +134,29 @@ impl Server {
         *fleet = Arc::new(fleet::fleet(&changed.endpoints, pinged, Some(&fleet)));
         drop(fleet);
         self.shared.authenticator.replace(changed.known.clone());
+        let tls = changed.tls.clone().map(TlsAcceptor::from);
+        *self.shared.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How the containers are.
+    pub fn container_states(&self) -> Vec<ContainerState> {
+        fleet::states(&self.fleet())
+    }
+
+    /// The endpoints that nobody healthy would answer for.
+    pub fn endpoints_without_health(&self) -> Vec<String> {
+        let fleet = self.fleet();
+        let ill = fleet.iter().filter(|(_, endpoint)| endpoint.lacks_health());
+        ill.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Refuses new connections at once, gives calls in flight `grace`, then ends all.
@@ -160,8 +188,9 @@ async fn serve(
         tokio::select! {
             // Beyond the limit they wait in the system's queue until a connection has ended.
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _peer)) => {
-                    connections.spawn(connection(stream, Arc::clone(&shared), stopping.clone()));
+                Ok((stream, peer)) => {
+                    let served = Arc::clone(&shared);
+                    connections.spawn(connection(stream, peer, served, stopping.clone()));
                 }
                 Err(_failed) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -180,17 +209,30 @@ async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    from: SocketAddr,
     shared: Arc<Shared>,
     mut stopping: watch::Receiver<Option<Duration>>,
 ) {
     let limits = shared.settings.limits;
-    let service = service_fn(move |request| respond(Arc::clone(&shared), request));
+    let _counted = Counted::new(Arc::clone(&shared));
+    let acceptor = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let peer = match acceptor {
+        None => Peer::plain(stream),
+        // A handshake has as long as a head.
+        Some(acceptor) => {
+            match tokio::time::timeout(limits.head_timeout, Peer::tls(stream, &acceptor)).await {
+                Ok(Ok(peer)) => peer,
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    };
+    let service = service_fn(move |request| respond(Arc::clone(&shared), from, request));
     let exchange = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_header_size(limits.max_head_bytes)
         .half_close(true)
-        .serve_connection(TokioIo::new(Peer::new(stream)), service);
+        .serve_connection(TokioIo::new(peer), service);
     let mut exchange = std::pin::pin!(exchange);
     tokio::select! {
         // However a connection ends, its peer has seen it.
@@ -198,4 +240,20 @@ async fn connection(
         _changed = stopping.changed() => exchange.as_mut().graceful_shutdown(),
     }
     let _ended = exchange.await;
+}
+
+/// A connection that counts as open.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -4,6 +4,7 @@
 //! signature right, may the caller call that endpoint, is there such an endpoint, are the members
 //! valid; then the model is asked.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use hyper::body::Incoming;
@@ -54,12 +55,14 @@ impl From<ServiceError> for Failure {
 /// Answers one request.
 pub(super) async fn respond(
     shared: Arc<Shared>,
+    peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Gone> {
     let request_id = shared.random.id();
     let mut draft = shared.settings.observer.as_ref().map(Draft::new);
     if let Some(draft) = &mut draft {
         draft.record.request_id.clone_from(&request_id);
+        draft.record.peer = peer.to_string();
     }
     let mut response = match answer(&shared, request, &mut draft).await {
         Ok(response) => response,
@@ -140,7 +143,7 @@ async fn authorize(
     draft: &mut Option<Draft>,
 ) -> Result<(), ServiceError> {
     let lookups = shared.settings.lookup.then_some(&shared.lookups);
-    let now = (shared.settings.clock)();
+    let now = shared.settings.now();
     let Some(caller) = shared.authenticator.check(head, body, now, lookups).await? else {
         return Ok(());
     };

@@ -56,6 +56,19 @@ pub(super) struct Wish<'a> {
     pub(super) prefix: Option<&'a [u8]>,
 }
 
+/// How a container is.
+#[derive(Clone, Debug)]
+pub struct ContainerState {
+    /// The endpoint that it answers for.
+    pub endpoint: String,
+    /// Its host and port.
+    pub container: String,
+    /// Whether calls are sent to it.
+    pub healthy: bool,
+    /// How many requests it has not answered yet.
+    pub in_flight: usize,
+}
+
 /// Makes a fleet. Containers that are pinged are unhealthy until they have answered; those that
 /// `known` has already keep their connections, their health and their models.
 pub(super) fn fleet(
@@ -104,22 +117,47 @@ pub(super) fn fleet(
 /// Every container of a fleet, each once.
 pub(super) fn containers(fleet: &Fleet) -> Vec<Arc<Container>> {
     let mut found: Vec<Arc<Container>> = Vec::new();
-    for endpoint in fleet.values() {
-        let of_variants = endpoint.variants.iter().filter_map(|variant| match &variant.target {
-            Target::Containers(group) => Some(group),
-            Target::Handler | Target::Null => None,
-        });
-        let of_components = endpoint.components.iter().map(|(_, group)| group);
-        for container in of_variants.chain(of_components).flat_map(|group| &group.containers) {
-            if !found.iter().any(|known| Arc::ptr_eq(known, container)) {
-                found.push(Arc::clone(container));
-            }
+    for container in fleet.values().flat_map(Endpoint::containers) {
+        if !found.iter().any(|known| Arc::ptr_eq(known, container)) {
+            found.push(Arc::clone(container));
         }
     }
     found
 }
 
+/// How the containers of a fleet are, endpoint by endpoint.
+pub(super) fn states(fleet: &Fleet) -> Vec<ContainerState> {
+    let of_endpoint = |(name, endpoint): (&String, &Endpoint)| {
+        let state = |container: &Arc<Container>| ContainerState {
+            endpoint: name.clone(),
+            container: container.name.clone(),
+            healthy: container.is_healthy(),
+            in_flight: container.in_flight(),
+        };
+        endpoint.containers().map(state).collect::<Vec<_>>()
+    };
+    fleet.iter().flat_map(of_endpoint).collect()
+}
+
 impl Endpoint {
+    /// The groups of its variants and components.
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        let of_variants = self.variants.iter().filter_map(|variant| match &variant.target {
+            Target::Containers(group) => Some(group),
+            Target::Handler | Target::Null => None,
+        });
+        of_variants.chain(self.components.iter().map(|(_, group)| group))
+    }
+
+    fn containers(&self) -> impl Iterator<Item = &Arc<Container>> {
+        self.groups().flat_map(|group| &group.containers)
+    }
+
+    /// Whether there is a group that nobody of could answer.
+    pub(super) fn lacks_health(&self) -> bool {
+        self.groups().any(|group| !group.containers.iter().any(|container| container.is_healthy()))
+    }
+
     /// The variant of that name.
     pub(super) fn named(&self, name: &str) -> Option<&Variant> {
         self.variants.iter().find(|variant| variant.name == name)

@@ -29,6 +29,7 @@ mod settings;
 
 pub use accept::Server;
 pub use call::{Call, Parts, Whole};
+pub use fleet::ContainerState;
 pub use lookups::Lookup;
 pub use record::{Observer, Record};
 pub use script::Fault;

@@ -106,7 +106,7 @@ impl Question<'_> {
             };
         }
         let id = String::from_utf8_lossy(id.as_bytes());
-        let place = shared.sessions.find(self.name, &id, (shared.settings.clock)());
+        let place = shared.sessions.find(self.name, &id, shared.settings.now());
         place.map(Some).ok_or_else(|| ServiceError::session_not_found(self.name, &id))
     }
 
@@ -307,7 +307,7 @@ fn note_sessions(
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(opened) = text(NEW_SESSION_ID) {
         let place = Place { variant: variant.to_owned(), container: container.to_owned() };
-        shared.sessions.opened(endpoint, opened, place, (shared.settings.clock)());
+        shared.sessions.opened(endpoint, opened, place, shared.settings.now());
     }
     if let Some(closed) = text(CLOSED_SESSION_ID) {
         shared.sessions.closed(endpoint, closed);

@@ -11,24 +11,41 @@ use std::task::{Context, Poll};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// An accepted connection.
-pub(super) struct Peer {
-    stream: TcpStream,
+pub(super) struct Peer(Stream);
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Peer {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn plain(stream: TcpStream) -> Self {
         // Without it a small answer may wait for an acknowledgement; a failure costs only that.
         let _slower = stream.set_nodelay(true);
-        Self { stream }
+        Self(Stream::Plain(stream))
+    }
+
+    pub(super) async fn tls(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
+        let _slower = stream.set_nodelay(true);
+        Ok(Self(Stream::Tls(Box::new(acceptor.accept(stream).await?))))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.0 {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ended = SockRef::from(&self.stream).shutdown(Shutdown::Both);
+        let _ended = SockRef::from(self.socket()).shutdown(Shutdown::Both);
     }
 }
 
@@ -38,7 +55,10 @@ impl AsyncRead for Peer {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        match &mut self.0 {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
     }
 }
 
@@ -48,7 +68,10 @@ impl AsyncWrite for Peer {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, data)
+        match &mut self.0 {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, data),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, data),
+        }
     }
 
     fn poll_write_vectored(
@@ -56,18 +79,30 @@ impl AsyncWrite for Peer {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        match &mut self.0 {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.0 {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match &mut self.0 {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.0 {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub struct Record {
     /// The id that the caller was given.
     pub request_id: String,
+    /// Where the call came from: address and port.
+    pub peer: String,
     /// The operation, or an empty text for a path that has none.
     pub operation: &'static str,
     /// The endpoint, once it was found to exist.

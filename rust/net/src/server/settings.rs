@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sagewire_core::sigv4::Credentials;
@@ -88,7 +89,7 @@ impl fmt::Debug for Known {
 }
 
 /// What connections may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body, of a request or of an answer that comes whole.
     pub max_body_bytes: usize,
@@ -117,6 +118,8 @@ impl Default for Limits {
 /// What a running server can be given anew.
 #[derive(Clone, Debug)]
 pub struct Changeable {
+    /// The certificate, if the server speaks TLS. It changes, but does not come or go.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     /// The endpoints by name.
     pub endpoints: HashMap<String, Endpoint>,
     /// Who may call; `None` if signatures are not looked at.
@@ -145,10 +148,17 @@ pub struct Settings {
     pub threads: usize,
     /// Who is told of each call, if anybody is.
     pub observer: Option<Observer>,
-    /// The time of day, in seconds since 1970.
-    pub clock: fn() -> i64,
+    /// The time of day, since 1970.
+    pub clock: fn() -> Duration,
     /// What request ids and choices are made from.
     pub seed: [u64; 2],
+}
+
+impl Settings {
+    /// The time of day, in seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        i64::try_from((self.clock)().as_secs()).unwrap_or(i64::MAX)
+    }
 }
 
 impl fmt::Debug for Settings {

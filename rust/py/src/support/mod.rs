@@ -1,5 +1,6 @@
 //! What every door needs: when to detach, how an error crosses the border, who may come in.
 
+pub(crate) mod clock;
 pub(crate) mod errors;
 pub(crate) mod gil;
 pub(crate) mod interpreter;

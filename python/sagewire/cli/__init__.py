@@ -1,0 +1,59 @@
+"""The command line: `sagewire invoke`, `sign`, `serve` and `bench`.
+
+Results go to standard output and nothing else does. Exit codes: 0 for success, 1 when the service
+or the connection said no, 2 for a command line or a configuration that cannot be.
+"""
+
+import argparse
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+FAILED = 1
+WRONG_USE = 2
+INTERRUPTED = 130
+COMMANDS = ("invoke", "sign", "serve", "bench")
+
+
+def main(arguments: "Sequence[str] | None" = None) -> int:
+    """Run a command; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="sagewire", description="Amazon SageMaker Runtime from the command line."
+    )
+    import sagewire
+
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"sagewire {sagewire.__version__} ({sagewire.implementation})",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    import importlib
+
+    for name in COMMANDS:
+        module = importlib.import_module(f"sagewire.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    given = parser.parse_args(arguments)
+    try:
+        code: int = given.run(given)
+        # What is left in the buffer belongs to the try: whoever reads may be gone.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As `head` leaves a pipe: nothing more to say, and nothing to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
