@@ -98,7 +98,8 @@ class Config:
     """Settings of a client.
 
     Takes boto3's fields, by name or in boto3's order. Those with an effect on this service:
-    `region_name`, `signature_version` (`None`, `"v4"`, `"s3v4"` or `sagewire.UNSIGNED`),
+    `region_name`, `signature_version` (`None`, `"v4"`, `"s3v4"`, `"v4-query"`, `"s3v4-query"`,
+    `"bearer"` with `AWS_BEARER_TOKEN_SAGEMAKER`, or `sagewire.UNSIGNED`),
     `user_agent`, `user_agent_extra`, `user_agent_appid`, `connect_timeout` and `read_timeout`
     (seconds, `None` waits for ever), `parameter_validation`, `max_pool_connections`, `retries`
     (`mode`, and `max_attempts` retries or `total_max_attempts`), `client_cert` (a path, or a pair

@@ -332,6 +332,12 @@ class EndpointResolutionError(BotoCoreError):
     fmt = "{msg}"
 
 
+class InvalidEndpointConfigurationError(BotoCoreError):
+    """The endpoint does not go with another setting."""
+
+    fmt = "Invalid endpoint configuration: {msg}"
+
+
 class EndpointVariantError(BotoCoreError):
     """The partition has no endpoint of that variant."""
 

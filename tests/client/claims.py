@@ -1,8 +1,6 @@
 """Which recorded cases this release does not claim: the beginnings of their ids, and why."""
 
 NOT_YET = {
-    "wire-conf-sigver-v4-query": "query signatures for calls: refused with InvalidConfigError",
-    "wire-conf-sigver-s3v4-query": "query signatures for calls: refused with InvalidConfigError",
     "wire-retry-adaptive": "the adaptive retry mode comes with a later release",
     "wire-retry-new2026-adaptive": "the adaptive retry mode comes with a later release",
 }

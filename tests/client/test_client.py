@@ -126,6 +126,41 @@ def test_a_client_is_copied_with_a_pool_of_its_own(server: CaptureServer) -> Non
         again.close()
 
 
+def count(seen: "list[int]" = [], **_kwargs: Any) -> None:  # noqa: B006 - it is to remember
+    seen.append(1)
+
+
+def test_event_handlers_go_along_with_copies_pickles_and_views(server: CaptureServer) -> None:
+    client = made(server)
+    client.meta.events.register("before-send", count)
+    view = client.with_options(max_attempts=1)
+    others = [copy.copy(client), copy.deepcopy(client), pickle.loads(pickle.dumps(client)), view]
+    for number, other in enumerate(others, 1):
+        assert call(other) == b"{}"
+        assert len(count.__defaults__[0]) == number
+        other.close()
+    others[0].meta.events.unregister("before-send", count)
+    call(others[0])
+    assert len(count.__defaults__[0]) == 4  # the copy's own, from then on
+    call(client)
+    assert len(count.__defaults__[0]) == 5
+    others[0].close()
+    client.close()
+
+
+def test_the_service_model_is_botocores_where_ours_ends(server: CaptureServer) -> None:
+    model = made(server).meta.service_model
+    operation = model.operation_model("InvokeEndpoint")
+    assert (operation.name, operation.has_streaming_output) == ("InvokeEndpoint", True)
+    assert list(operation.input_shape.members)[:2] == ["EndpointName", "Body"]
+    assert model.shape_for("ModelError").name == "ModelError"
+    assert model.service_id.hyphenize() == "sagemaker-runtime"
+    with pytest.raises(KeyError):
+        model.operation_model("Nope")
+    with pytest.raises(AttributeError):
+        _ = model.nope
+
+
 def test_a_method_can_be_patched(server: CaptureServer) -> None:
     """As with boto3's client, whose attributes can be set."""
     client = made(server)

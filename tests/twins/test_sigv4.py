@@ -84,7 +84,7 @@ def signers(draw):
     )
 
 
-@pytest.mark.parametrize("stage", ["sign", "canonical_request", "string_to_sign"])
+@pytest.mark.parametrize("stage", ["sign", "authorize", "canonical_request", "string_to_sign"])
 @given(arguments=signers(), method=methods, url=urls, headers=pairs, body=bodies, at=times)
 def test_sign(stage, arguments, method, url, headers, body, at):
     def make(twin):

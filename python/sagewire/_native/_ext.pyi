@@ -86,6 +86,9 @@ class Signer:
     def sign(
         self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
     ) -> list[tuple[str, str]]: ...
+    def authorize(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
+    ) -> str: ...
     def canonical_request(
         self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | str, at: int
     ) -> str: ...

@@ -55,7 +55,8 @@ def is_streamed(body: "Any") -> bool:
 class Call:
     """One call: its request, its attempts so far, and what comes next. It never waits.
 
-    `identity` and `progress` are the values of `amz-sdk-invocation-id` and `amz-sdk-request`.
+    `identity` and `progress` are the values of `amz-sdk-invocation-id` and `amz-sdk-request`;
+    `read_timeout` is the client's, unless an event handler has set another.
     """
 
     __slots__ = (
@@ -63,15 +64,16 @@ class Call:
         "_expiry",
         "_hash",
         "_history",
-        "_max_attempts",
         "_outgoing",
         "_price",
         "_started",
         "attempt",
         "identity",
+        "max_attempts",
         "operation",
         "options",
         "progress",
+        "read_timeout",
         "request",
     )
 
@@ -88,11 +90,12 @@ class Call:
         self.operation = operation
         self.request = request
         self.options = options
-        self._max_attempts = options.max_attempts or policy.max_attempts
+        self.max_attempts = options.max_attempts or policy.max_attempts
+        self.read_timeout = outgoing.read_timeout
         self.identity = ambient.new_id()
         self.attempt = 1
         self.progress = (
-            f"attempt=1; max={self._max_attempts}" if policy.states_max_at_once else "attempt=1"
+            f"attempt=1; max={self.max_attempts}" if policy.states_max_at_once else "attempt=1"
         )
         self._hash: str | None = None
         self._price = 0
@@ -115,7 +118,7 @@ class Call:
             return None
         left = self._deadline - self._outgoing.ambient.monotonic()
         if left <= 0:
-            raise self._exceeded("waiting to be sent")
+            raise self.exceeded("waiting to be sent")
         assert self.options.timeout is not None  # noqa: S101 - else there is no deadline
         return left, self.options.timeout
 
@@ -150,7 +153,7 @@ class Call:
         policy = self._outgoing.policy
         policy.succeeded(self._price)
         described = metadata(status, headers)
-        if policy.notes_of_success(self.attempt, self._max_attempts):
+        if policy.notes_of_success(self.attempt, self.max_attempts):
             described["MaxAttemptsReached"] = True
         described["RetryAttempts"] = self.attempt - 1
         seconds = self._outgoing.ambient.monotonic() - self._started
@@ -163,16 +166,25 @@ class Call:
         Raises the service's error if there is to be none.
         """
         answer = ServiceError(self.operation, status, headers, body)
+        seconds = self.judged(answer, status, headers)
+        if seconds is None:
+            raise self.abandon(answer.exception())
+        return seconds
+
+    def judged(
+        self, answer: ServiceError, status: int, headers: "dict[str, str]"
+    ) -> "float | None":
+        """Return how many seconds to wait after a service's error; `None` for no next attempt."""
         failure = Failure(status=status, code=answer.code, modeled=answer.modeled, headers=headers)
         described = answer.response["ResponseMetadata"]
         self._note(str(answer.code), status, described.get("RequestId"))
-        self._expiry = ttl(headers, self._outgoing.read_timeout) or self._expiry
+        self._expiry = ttl(headers, self.read_timeout) or self._expiry
         notes: dict[str, Any] = {}
-        seconds = self._wait(failure, notes)
+        seconds = self.pause_after(failure, notes)
         if seconds is None:
             described.update(notes)
             described["RetryAttempts"] = self.attempt - 1
-            raise self.abandon(answer.exception())
+            return None
         return self._affordable(seconds, None)
 
     def failed(self, error: Exception) -> float:
@@ -181,7 +193,7 @@ class Call:
         Raises the error if there is to be none.
         """
         self._note(type(error).__name__, None, None)
-        seconds = self._wait(Failure(error=error), {})
+        seconds = self.pause_after(Failure(error=error), {})
         if seconds is None:
             raise self.abandon(error)
         self._warn_of_repetition(error)
@@ -203,7 +215,7 @@ class Call:
             request.length = body.length
         self.attempt += 1
         prefix = f"ttl={self._expiry}; " if self._expiry else ""
-        self.progress = f"{prefix}attempt={self.attempt}; max={self._max_attempts}"
+        self.progress = f"{prefix}attempt={self.attempt}; max={self.max_attempts}"
 
     def abandon(self, error: "Any") -> "Any":
         """Return an error that ends the call, with the attempts noted on it."""
@@ -215,10 +227,11 @@ class Call:
         seconds = self._outgoing.ambient.monotonic() - self._started
         self._history = (*self._history, (reason, status, request_id, seconds))
 
-    def _wait(self, failure: Failure, notes: "dict[str, Any]") -> "float | None":
+    def pause_after(self, failure: Failure, notes: "dict[str, Any]") -> "float | None":
+        """Return the seconds to wait before the next attempt; `None`, with notes, for none."""
         outgoing = self._outgoing
         again = outgoing.policy.wait(
-            failure, self.attempt, self._max_attempts, outgoing.ambient.uniform(), notes
+            failure, self.attempt, self.max_attempts, outgoing.ambient.uniform(), notes
         )
         if again is None:
             return None
@@ -230,10 +243,11 @@ class Call:
         if self._deadline is not None:
             left = self._deadline - self._outgoing.ambient.monotonic()
             if left <= seconds:
-                raise self.abandon(self._exceeded("waiting to try again")) from cause
+                raise self.abandon(self.exceeded("waiting to try again")) from cause
         return seconds
 
-    def _exceeded(self, stage: str) -> DeadlineExceededError:
+    def exceeded(self, stage: str) -> DeadlineExceededError:
+        """Return the error that says at which stage the deadline of the whole call has passed."""
         return DeadlineExceededError(
             seconds=self.options.timeout, stage=stage, endpoint_url=self.request.url
         )
@@ -249,5 +263,5 @@ class Call:
             "An invocation timed out after %s s without an answer and is sent again: the model may "
             "run it more than once. A longer read_timeout, or retries={'total_max_attempts': 1}, "
             "avoids that. (Said once per client.)",
-            outgoing.read_timeout,
+            self.read_timeout,
         )

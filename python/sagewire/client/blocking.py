@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from sagewire._impl import transport
     from sagewire.client.call import Request
+    from sagewire.client.hooked import Hooked
+    from sagewire.client.messages import AWSPreparedRequest
+    from sagewire.client.opening import Core
     from sagewire.client.outgoing import Outgoing
     from sagewire.client.results import Result
     from sagewire.client.settings import Settings
@@ -90,6 +93,57 @@ class Sender:
             )
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None
+
+
+def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
+    """Send a call on its long way; raises as `Sender.send`, and what a handler raises."""
+    sleep = core.ambient.sleep
+    answer = hooked.begin()
+    try:
+        while answer is None:
+            pause = hooked.call.begin()
+            if pause:
+                sleep(pause)
+            request = hooked.request()
+            try:
+                response, data = _answered(hooked, core, request)
+            except Exception as error:  # noqa: BLE001 - a handler's too is boto3's to judge
+                pause = hooked.failed(error)
+            else:
+                answer, pause = hooked.received(response, data)
+            if answer is None:
+                sleep(pause)
+                hooked.call.again()
+    except Exception as error:
+        hooked.ended(error)
+        raise
+    return hooked.result(*answer)
+
+
+def _answered(hooked: "Hooked", core: "Core", request: "AWSPreparedRequest") -> "tuple[Any, bytes]":
+    """Return an attempt's response, and its body if the call itself reads it."""
+    call = hooked.call
+    response: Any = hooked.before_send(request)
+    if response is None:
+        sending = hooked.sending(request)
+        sender, proxy = core.way_to(sending.origin, call.read_timeout)
+        sending.through(proxy)
+        connection = sender.pool.take(sending.url, _seconds_left(call))
+        try:
+            response = connection.exchange(
+                sending.method, sending.target, sending.headers, sending.body, _seconds_left(call)
+            )
+        except BaseException:
+            connection.close()
+            raise
+    if response.status >= 300:
+        return response, error_body(response)
+    return response, b"" if call.operation.streams else whole_body(response, request.url)
+
+
+def _seconds_left(call: Call) -> "float | None":
+    left = call.left()
+    return None if left is None else left[0]
 
 
 def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> Sender:

@@ -126,7 +126,7 @@ def prepare(
         return Request(target, url, members, body, len(body))
     if validate and not isinstance(body, (str, bytearray)) and not hasattr(body, "read"):
         report.check(operation, parameters)
-    return Request(target, url, members, *_sendable(body, signed))
+    return Request(target, url, members, *sendable(body, signed))
 
 
 def _prepare_carefully(
@@ -140,17 +140,9 @@ def _prepare_carefully(
     if validate:
         report.check(operation, parameters)
     members = members_of(operation, parameters)
-    name = parameters["EndpointName"]
-    encoded = name if isinstance(name, (bytes, bytearray)) else str(name).encode("utf-8")
-    if isinstance(name, (bytes, bytearray)):
-        # Bytes are a path segment like any other; they need not be UTF-8.
-        target, url = targets.of("\0")
-        segment = percent_encoded(bytes(encoded), UNRESERVED)
-        target, url = (text.replace("%00", segment) for text in (target, url))
-    else:
-        target, url = targets.of(str(name))
+    target, url = placed(targets, parameters["EndpointName"])
     body = parameters.get("Body")
-    return Request(target, url, members, *_sendable(b"" if body is None else body, signed))
+    return Request(target, url, members, *sendable(b"" if body is None else body, signed))
 
 
 def members_of(operation: "Operation", parameters: "Mapping[str, Any]") -> "list[tuple[str, str]]":
@@ -167,7 +159,18 @@ def members_of(operation: "Operation", parameters: "Mapping[str, Any]") -> "list
     return members
 
 
-def _sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
+def placed(targets: Targets, name: "Any") -> "tuple[str, str]":
+    """Return the target and the whole URL for a name of any type."""
+    if not isinstance(name, (bytes, bytearray)):
+        return targets.of(str(name))
+    # Bytes are a path segment like any other; they need not be UTF-8.
+    segment = percent_encoded(bytes(name), UNRESERVED)
+    target, url = (text.replace("%00", segment) for text in targets.of("\0"))
+    return target, url
+
+
+def sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
+    """Return what to send of a body, and its length, `None` where only the sending will tell."""
     if isinstance(body, str):
         body = body.encode("utf-8")
     elif isinstance(body, (bytearray, memoryview)):

@@ -13,6 +13,9 @@ from sagewire.model.runtime import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from sagewire.client.emitter import Emitter
     from sagewire.config import Config
     from sagewire.exceptions import (
         InternalDependencyException,
@@ -27,26 +30,87 @@ if TYPE_CHECKING:
     from sagewire.model.shapes import Operation
 
 
-class ServiceModel:
-    """The names of the service, as the API model has them."""
+class ServiceId(str):
+    """The service's id, a text with botocore's one method.
 
-    __slots__ = ("operation_names",)
-    service_name = SERVICE_NAME
-    service_id = SERVICE_ID
-    api_version = API_VERSION
-    endpoint_prefix = ENDPOINT_PREFIX
-    signing_name = SIGNING_NAME
+    >>> ServiceId("SageMaker Runtime").hyphenize()
+    'sagemaker-runtime'
+    """
+
+    __slots__ = ()
+
+    def hyphenize(self) -> str:
+        """Return it as it stands in the names of events."""
+        return self.lower().replace(" ", "-")
+
+
+class ServiceModel:
+    """The names of the service, as the API model has them.
+
+    Everything else that botocore's model of the service has (shapes, metadata, documentation) is
+    botocore's own, where that is installed; it is loaded when it is asked for.
+    """
 
     def __init__(self, operations: "tuple[Operation, ...]") -> None:
+        self.service_name = SERVICE_NAME
+        self.service_id = ServiceId(SERVICE_ID)
+        self.api_version = API_VERSION
+        self.endpoint_prefix = ENDPOINT_PREFIX
+        self.signing_name = SIGNING_NAME
         self.operation_names = [operation.name for operation in operations]
+        self._operations = {operation.name: operation for operation in operations}
+
+    def operation_model(self, operation_name: str) -> "OperationModel":
+        """Return what the API model says of an operation; `KeyError` if there is none."""
+        return OperationModel(self, self._operations[operation_name])
+
+    def __getattr__(self, name: str) -> "Any":
+        if name.startswith("_"):  # before a copy has its attributes, too
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(_botocores(f"service_model.{name}"), name)
+
+
+class OperationModel:
+    """What the API model says of one operation; what is not here is botocore's own, as above."""
+
+    def __init__(self, service_model: ServiceModel, operation: "Operation") -> None:
+        self.service_model = service_model
+        self.name = self.wire_name = operation.name
+        self.has_streaming_input = True
+        self.has_streaming_output = operation.streams
+        self.has_event_stream_input = False
+        self.has_event_stream_output = operation.body_type == "stream"
+        self.deprecated = False
+
+    def __repr__(self) -> str:
+        return f"OperationModel(name={self.name})"
+
+    def __getattr__(self, name: str) -> "Any":
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        theirs = _botocores(f"operation_model.{name}")
+        return getattr(theirs.operation_model(self.name), name)
+
+
+def _botocores(wanted: str) -> "Any":
+    """Return botocore's model of the service; `AttributeError` where it is not installed."""
+    try:
+        import botocore.session
+    except ModuleNotFoundError:
+        raise AttributeError(
+            f"{wanted}: shapes and other details of the API model are botocore's, which is not "
+            "installed (pip install botocore)"
+        ) from None
+    return botocore.session.Session().get_service_model(SERVICE_NAME)
 
 
 class ClientMeta:
-    """What a client is: its region, endpoint, partition and resolved settings."""
+    """What a client is: its region, endpoint, partition, resolved settings, and its events."""
 
     __slots__ = (
         "config",
         "endpoint_url",
+        "events",
         "method_to_api_mapping",
         "partition",
         "region_name",
@@ -60,12 +124,14 @@ class ClientMeta:
         endpoint_url: str,
         partition: str,
         config: "Config",
+        events: "Emitter",
         operations: "tuple[Operation, ...]",
     ) -> None:
         self.region_name = region_name
         self.endpoint_url = endpoint_url
         self.partition = partition
         self.config = config
+        self.events = events
         self.service_model = ServiceModel(operations)
         self.method_to_api_mapping = {operation.method: operation.name for operation in operations}
 

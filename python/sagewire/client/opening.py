@@ -7,7 +7,8 @@ neither pool nor signer is made before.
 from sagewire.client.ambient import Ambient
 from sagewire.client.call import Targets
 from sagewire.client.outgoing import Outgoing
-from sagewire.exceptions import NoAuthTokenError, UnknownSignatureVersionError
+from sagewire.config import Config
+from sagewire.proxies import route_to
 from sagewire.retries import policy
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sagewire.client.settings import Settings
     from sagewire.endpoints import Origin
     from sagewire.model.shapes import Operation
+    from sagewire.proxies import ProxyRoute
 
 
 class Core:
@@ -27,7 +29,15 @@ class Core:
     the settings. `sender` is `None` before the first call.
     """
 
-    __slots__ = ("_make_sender", "_operations", "ambient", "sender", "settings", "targets")
+    __slots__ = (
+        "_make_sender",
+        "_operations",
+        "_others",
+        "ambient",
+        "sender",
+        "settings",
+        "targets",
+    )
 
     def __init__(
         self,
@@ -41,6 +51,7 @@ class Core:
         self.targets: dict[Operation, Targets] = {}
         self._operations = operations
         self._make_sender = make_sender
+        self._others: dict[tuple[str, float | None], tuple[Any, ProxyRoute | None]] = {}
 
     def open(self) -> "Any":
         """Return the sender, made of the settings; raise the error that they have kept."""
@@ -49,10 +60,6 @@ class Core:
         if settings.refusal is not None:
             raise settings.refusal
         version = config.signature_version
-        if settings.signed and version == "bearer":
-            raise NoAuthTokenError
-        if settings.signed and version not in ("v4", "s3v4"):
-            raise UnknownSignatureVersionError(signature_version=version)
         origin = settings.origin
         assert origin is not None  # noqa: S101 - else there is a refusal
         proxy = settings.proxy
@@ -76,3 +83,35 @@ class Core:
         }
         self.sender = sender
         return sender
+
+    def way_to(
+        self, origin: "Origin", read_timeout: "float | None"
+    ) -> "tuple[Any, ProxyRoute | None]":
+        """Return a sender, and the proxy, to where and with the time-out that a handler has chosen.
+
+        Nearly always these are the client's own.
+        """
+        sender = self.sender or self.open()
+        settings = self.settings
+        assert settings.origin is not None  # noqa: S101 - it is open
+        if origin.url == settings.origin.url and read_timeout == settings.config.read_timeout:
+            return sender, settings.proxy
+        chosen = (origin.url, read_timeout)
+        if chosen not in self._others:
+            import copy
+
+            config = settings.config.merge(Config(read_timeout=read_timeout))
+            other = copy.copy(settings)
+            other.config = config
+            other.proxy = route_to(origin, config.proxies, config.proxies_config)
+            self._others[chosen] = (
+                self._make_sender(sender.outgoing, origin, other),
+                other.proxy,
+            )
+        return self._others[chosen]
+
+    def close(self) -> None:
+        """Drop the idle connections; the next calls open new ones."""
+        for sender in (self.sender, *(sender for sender, _ in self._others.values())):
+            if sender is not None:
+                sender.pool.close()

@@ -88,10 +88,10 @@ class Outgoing:
         from sagewire import _impl
 
         token = credentials.token or None
-        if _ends_early(credentials.access_key_id.encode("utf-8", "replace")):
+        if ends_early(credentials.access_key_id.encode("utf-8", "replace")):
             # Said here, because those below would show the signature.
             raise HTTPClientError(error="Invalid header value of Authorization")
-        if token is not None and _ends_early(token.encode("utf-8", "replace")):
+        if token is not None and ends_early(token.encode("utf-8", "replace")):
             # Said here, because those below would show the value.
             raise HTTPClientError(error="Invalid header value of X-Amz-Security-Token")
         s3 = self.signature == "s3v4"
@@ -145,12 +145,12 @@ def faulty_header(request: "Request") -> HTTPClientError:
             data = value.encode("utf-8")
         except UnicodeEncodeError:
             return HTTPClientError(error=f"Invalid header value {value!a} of {name}")
-        if _ends_early(data):
+        if ends_early(data):
             return HTTPClientError(error=f"Invalid header value {data!r}")
     return HTTPClientError(error="Invalid header value")
 
 
-def _ends_early(value: bytes) -> bool:
+def ends_early(value: bytes) -> bool:
     """Say whether a line end in a header's value is followed by anything but a space or a tab."""
     lines = value.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     return any(line[:1] not in (b" ", b"\t") for line in lines[1:])

@@ -15,16 +15,19 @@ from sagewire.model.runtime import OPERATIONS, SIGNING_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sagewire._impl import sigv4
+    from sagewire.client.meta import ClientMeta
+    from sagewire.client.opening import Core
     from sagewire.client.settings import Settings
     from sagewire.model.shapes import Operation
     from sagewire.sigv4 import Credentials
 
 DEFAULT_EXPIRES_IN = 3600
 # What botocore takes for a header that it has set itself, and drops.
-_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _ALLOWED = (
     "a presigned URL carries the body in its query, so that it must be empty or a JSON object"
 )
@@ -41,11 +44,13 @@ def operation_of(client_method: "Any") -> "Operation":
 class Unsigned:
     """A URL that lacks its signature: everything that can be said before there are credentials.
 
-    Raises `UnknownClientMethodError`, `ParamValidationError`, and `ValueError` or `TypeError` that
-    name `Body` for a body that cannot stand in a query.
+    Event handlers may change all of it. Raises `UnknownClientMethodError`, `ParamValidationError`,
+    and what the settings have kept for the first call.
     """
 
-    __slots__ = ("_body", "_expires_in", "_method", "_region", "_url", "members", "version")
+    __slots__ = ("body", "expires_in", "members", "method", "region", "url")
+
+    url: str
 
     def __init__(
         self,
@@ -65,55 +70,70 @@ class Unsigned:
             raise settings.refusal
         if settings.config.parameter_validation:
             report.check(operation, parameters)
-        self._method = "POST" if http_method is None else http_method.upper()
-        self._expires_in = DEFAULT_EXPIRES_IN if expires_in is None else expires_in
-        self._region = settings.region
+        self.method = "POST" if http_method is None else http_method.upper()
+        self.expires_in = DEFAULT_EXPIRES_IN if expires_in is None else expires_in
+        self.region = settings.region
         self.members = members_of(operation, parameters)
-        self.version = _query_version(settings) if settings.signed else None
-        self._body = parameters.get("Body")
-        self._url = _Url(settings, operation, parameters["EndpointName"])
+        self.body = parameters.get("Body")
+        self.url = _as_given(settings, operation, parameters["EndpointName"])
 
-    def signed(self, credentials: "Credentials", at: int) -> str:
-        """Return the URL, signed; `at` is in seconds since 1970."""
-        version = self.version
-        assert version is not None  # noqa: S101 - else the caller takes `bare`
-        signer = query_signer(credentials, self._region, version)
-        url = self._url.with_query(operation_query(self._url.query, self._body))
-        url = sign(signer, version, self._method, url, self.members, self._expires_in, at)
+    def signed(self, version: str, credentials: "Credentials", at: int) -> str:
+        """Return the URL, signed; `at` is in seconds since 1970.
+
+        Raises `ValueError` or `TypeError` that name `Body` for one that cannot stand in a query.
+        """
+        url, hash_mark, fragment = self.url.partition("#")
+        url, _, query = url.partition("?")
+        query = operation_query(query, self.body)
+        url = f"{url}?{query}" if query else url
+        signer = query_signer(credentials, self.region, version)
+        url = sign(signer, version, self.method, url, self.members, self.expires_in, at)
         before, mark, signature = url.rpartition("&X-Amz-Signature=")
-        return f"{before}{self._url.fragment}{mark}{signature}"
-
-    def bare(self) -> str:
-        """Return the URL of an unsigned client."""
-        return self._url.with_query(self._url.query) + self._url.fragment
+        return f"{before}{hash_mark}{fragment}{mark}{signature}"
 
 
-class _Url:
-    """The parts of an endpoint's URL that only a presigned URL shows as they were given."""
+def presigned(
+    core: "Core",
+    meta: "ClientMeta",
+    arguments: "tuple[Any, Any, Any, Any]",
+    credentials: "Callable[[], Credentials]",
+) -> str:
+    """Return what `generate_presigned_url` returns for its arguments.
 
-    __slots__ = ("fragment", "origin", "path", "query")
+    `credentials` is asked when it comes to signing.
+    """
+    settings, at = core.settings, int(core.ambient.now())
+    if meta.events.active:
+        from sagewire.client.steps import presigned_with_handlers
 
-    def __init__(self, settings: "Settings", operation: "Operation", name: "Any") -> None:
-        url, hash_mark, fragment = settings.endpoint_url.partition("#")
-        scheme, _, rest = url.partition("://")
-        rest, _, self.query = rest.partition("?")
-        authority = rest.partition("/")[0]
-        assert settings.origin is not None  # noqa: S101 - else there is a refusal
-        self.origin = f"{scheme.lower()}://{authority}"
-        self.path = f"{settings.origin.path}/endpoints/{_encoded(name)}/{operation.path}"
-        self.fragment = hash_mark + fragment if fragment else ""
-
-    def with_query(self, query: str) -> str:
-        """Return the URL with this query in place of its own, and without its fragment."""
-        return f"{self.origin}{self.path}?{query}" if query else self.origin + self.path
+        return presigned_with_handlers(core, meta, arguments, credentials, at)
+    url = Unsigned(settings, *arguments)
+    if not settings.signed:
+        return url.url
+    version = query_version(settings.config.signature_version)
+    return url.signed(version, credentials(), at)
 
 
-def _query_version(settings: "Settings") -> str:
-    version = str(settings.config.signature_version)
-    version = version if version.endswith("-query") else f"{version}-query"
-    if version not in ("v4-query", "s3v4-query"):
-        raise UnsupportedSignatureVersionError(signature_version=version)
-    return version
+def _as_given(settings: "Settings", operation: "Operation", name: "Any") -> str:
+    """Return a URL with the parts of the endpoint's that are not sent: user, port 80, fragment."""
+    url, hash_mark, fragment = settings.endpoint_url.partition("#")
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    assert settings.origin is not None  # noqa: S101 - else there is a refusal
+    origin = f"{scheme.lower()}://{rest.partition('/')[0]}"
+    path = f"{settings.origin.path}/endpoints/{_encoded(name)}/{operation.path}"
+    tail = hash_mark + fragment if fragment else ""
+    return f"{origin}{path}?{query}{tail}" if query else f"{origin}{path}{tail}"
+
+
+def query_version(version: "Any") -> str:
+    """Return the version that presigns; `UnsupportedSignatureVersionError` if none does."""
+    presigning = str(version)
+    if not presigning.endswith("-query"):
+        presigning += "-query"
+    if presigning not in ("v4-query", "s3v4-query"):
+        raise UnsupportedSignatureVersionError(signature_version=presigning)
+    return presigning
 
 
 def operation_query(query: str, body: "Any") -> str:
@@ -162,7 +182,9 @@ def _encoded(value: "Any") -> str:
     return percent_encoded(data, UNRESERVED)
 
 
-def query_signer(credentials: "Credentials", region: str, version: str) -> "sigv4.Signer":
+def query_signer(
+    credentials: "Credentials", region: str, version: str, service: str = SIGNING_NAME
+) -> "sigv4.Signer":
     """Return the signer of a version for queries. Like boto3 it takes credentials as they are."""
     from sagewire import _impl
 
@@ -172,7 +194,7 @@ def query_signer(credentials: "Credentials", region: str, version: str) -> "sigv
         credentials.secret_access_key,
         credentials.token,
         region,
-        SIGNING_NAME,
+        service,
         cleaned,  # normalize_path
         cleaned,  # double_encode
         False,  # content_sha256_header
@@ -189,7 +211,7 @@ def sign(
     at: int,
 ) -> str:
     """Return `url` with a signature in its query over an empty body and the members' headers."""
-    headers = [(name, value) for name, value in members if (name, value) != ("Content-Type", _FORM)]
+    headers = [(name, value) for name, value in members if (name, value) != ("Content-Type", FORM)]
     payload: bytes | str = b"" if version == "v4-query" else "UNSIGNED-PAYLOAD"
     try:
         return signer.presign(method, url, headers, payload, str(expires_in), at, False)

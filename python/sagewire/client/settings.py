@@ -46,10 +46,8 @@ _EMPTY_BUNDLE = (
     "verify) resolved to an empty or whitespace-only string. Provide a valid path to a CA bundle "
     "file."
 )
-# Known to boto3, not built here: refused at construction rather than signed in another way.
+# Known to boto3, accepted by no service of this kind: refused rather than signed in another way.
 _OTHER_SIGNATURES = (
-    "v4-query",
-    "s3v4-query",
     "v2",
     "v3",
     "v3https",
@@ -70,7 +68,9 @@ class Settings:
         "ca_bundle",
         "config",
         "custom_endpoint",
+        "dualstack",
         "endpoint_url",
+        "fips",
         "max_attempts",
         "origin",
         "partition",
@@ -84,6 +84,8 @@ class Settings:
 
     config: Config
     custom_endpoint: bool
+    dualstack: bool
+    fips: bool
     endpoint_url: str
     origin: "Origin | None"
     proxy: "ProxyRoute | None"
@@ -177,11 +179,13 @@ class Settings:
                 or None
             )
         self.custom_endpoint = endpoint_url is not None
+        self.fips = self.dualstack = False
         if endpoint_url is None:
             fips = lookup.boolean("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT")
             dualstack = lookup.boolean("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT")
             try:
                 endpoint_url = resolve(self.region, fips=fips, dualstack=dualstack)
+                self.fips, self.dualstack = fips, dualstack
             except EndpointResolutionError as error:
                 # boto3 finds a setting of the wrong type only when it is used.
                 self.refusal = error
@@ -245,7 +249,7 @@ class Settings:
         if version in _OTHER_SIGNATURES:
             raise InvalidConfigError(
                 error_msg=f"signature_version {version!r} is not supported by sagewire; supported "
-                "are None, 'v4', 's3v4' and sagewire.UNSIGNED."
+                "are None, 'v4', 's3v4', 'v4-query', 's3v4-query', 'bearer' and sagewire.UNSIGNED."
             )
         options["signature_version"] = "v4" if version is None else version
 

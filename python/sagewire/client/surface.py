@@ -5,6 +5,7 @@ Their signatures stand in the two classes, for editors: at run time they take an
 the order of these is the order of the headers.
 """
 
+from sagewire.client.emitter import Emitter
 from sagewire.client.meta import ClientMeta, SageMakerRuntimeExceptions
 from sagewire.client.opening import Core
 from sagewire.client.results import PoolSnapshot
@@ -47,11 +48,18 @@ class Surface:
         self._validate = settings.config.parameter_validation
         self._signed = settings.signed
         self.exceptions = SageMakerRuntimeExceptions()
+        # boto3's other signatures are put on by the long way of a call, as event handlers are.
+        self._events = Emitter()
+        self._events.active = self._signed and settings.config.signature_version not in (
+            "v4",
+            "s3v4",
+        )
         self.meta = ClientMeta(
             region_name=settings.region,
             endpoint_url=settings.endpoint_url,
             partition=settings.partition.name,
             config=settings.config,
+            events=self._events,
             operations=_OPERATIONS,
         )
 
@@ -191,8 +199,10 @@ class Surface:
         return []
 
     def __copy__(self) -> "Self":
-        """Return a client of the same settings, with a pool of its own."""
-        return _remade(type(self), self._settings, self._options)
+        """Return a client of the same settings and event handlers, with a pool of its own."""
+        from copy import copy
+
+        return _remade(type(self), self._settings, self._options, copy(self._events))
 
     def __deepcopy__(self, _memo: "Any") -> "Self":
         """As `copy.copy`: nothing of the settings ever changes."""
@@ -204,11 +214,14 @@ class Surface:
         return f"<sagewire.{type(self).__name__} {self.meta.region_name}{where}>"
 
     def __reduce__(self) -> "Any":
-        return _remade, (type(self), self._settings, self._options)
+        return _remade, (type(self), self._settings, self._options, self._events)
 
 
-def _remade(cls: "type[Client]", settings: "Settings", options: Options) -> "Client":
+def _remade(
+    cls: "type[Client]", settings: "Settings", options: Options, events: Emitter
+) -> "Client":
     """Unpickle a client, or a view of one."""
     made = cls(settings)
     made._options = options
+    made._events = made.meta.events = events
     return made

@@ -1,6 +1,7 @@
 """`SageMakerRuntime`: the client whose calls return when the answer's head is here."""
 
-from sagewire.client.blocking import make_sender
+from sagewire.client.answers import result
+from sagewire.client.blocking import make_sender, send_hooked
 from sagewire.client.call import prepare
 from sagewire.client.surface import Surface
 
@@ -82,6 +83,11 @@ class SageMakerRuntime(Surface):
 
     def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
         core = self._core
+        if self._events.active:
+            from sagewire.client.hooked import Hooked
+
+            hooked = Hooked(core, self.meta, operation, parameters, self._options, result)
+            return send_hooked(hooked, core)
         sender = core.sender or core.open()
         request = prepare(
             operation,
@@ -110,17 +116,18 @@ class SageMakerRuntime(Surface):
         Raises `UnknownClientMethodError`, `ParamValidationError`, `NoCredentialsError`,
         `UnsupportedSignatureVersionError`, and `ValueError` or `TypeError` that name `Body`.
         """
-        from sagewire.client.presign import Unsigned
+        from sagewire.client.presign import presigned
 
-        url = Unsigned(self._settings, ClientMethod, Params, ExpiresIn, HttpMethod)
-        if url.version is None:
-            return url.bare()
-        return url.signed(self._settings.source.current(), int(self._ambient.now()))
+        return presigned(
+            self._core,
+            self.meta,
+            (ClientMethod, Params, ExpiresIn, HttpMethod),
+            self._settings.source.current,
+        )
 
     def close(self) -> None:
         """Close the idle connections. The client goes on working, with new ones."""
-        if self._core.sender is not None:
-            self._core.sender.pool.close()
+        self._core.close()
 
     def __enter__(self) -> "SageMakerRuntime":  # noqa: PYI034 - typing is not imported
         """Return the client; leaving the block closes its idle connections."""

@@ -94,6 +94,22 @@ impl Signer {
         PyList::new(py, added)
     }
 
+    /// Return the `Authorization` of a request as it is given.
+    fn authorize(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        headers: &Bound<'_, PyList>,
+        body: &Bound<'_, PyAny>,
+        at: i64,
+    ) -> PyResult<String> {
+        let (texts, hash) = (Texts::from_list(headers)?, Hash::of(py, body));
+        self.0
+            .authorize(method, url, &texts.headers()?, hash.payload(body)?, at)
+            .map_err(|error| refused(py, &error))
+    }
+
     /// Return the canonical request of `sign`.
     fn canonical_request(
         &self,

@@ -134,12 +134,36 @@ class Signer:
     ) -> "list[tuple[str, str]]":
         """Return the headers to add, in the order of the wire."""
         canonical, stamp, added = self._prepared(method, url, headers, body, at)
+        return [*added, ("Authorization", self._authorization(stamp, canonical))]
+
+    def authorize(
+        self,
+        method: str,
+        url: str,
+        headers: "list[tuple[str, str]]",
+        body: "bytes | str",
+        at: int,
+    ) -> str:
+        """Return the `Authorization` of a request as it is given.
+
+        No header is added but the host: the caller has set date, token and content hash.
+        """
+        request = Request(method, url, headers, body, strict=False)
+        stamp = timestamp.from_epoch(at)
+        return self._authorization(stamp, self._as_given(request))
+
+    def _as_given(self, request: Request) -> bytes:
+        """Return the canonical request of a request that no header is added to but the host."""
+        given_hash = request.header(b"x-amz-content-sha256")
+        payload_hash = request.payload_hash if given_hash is None else given_hash
+        return self.canonical(request, request.with_host(), payload_hash)
+
+    def _authorization(self, stamp: str, canonical: bytes) -> str:
         names = canonical.rsplit(b"\n", 2)[1].decode()
-        authorization = (
+        return (
             f"{ALGORITHM} Credential={self._access_key_id}/{self.scope(stamp)}, "
             f"SignedHeaders={names}, Signature={self.signature(stamp, canonical)}"
         )
-        return [*added, ("Authorization", authorization)]
 
     def canonical_request(
         self,
@@ -268,10 +292,7 @@ class Signer:
         credential = f"{self._access_key_id}/{self.scope(stamp)}"
         presigned_url = unsigned_url(given, stamp, credential, expires_in, self._token)
         request = Request(method, presigned_url, headers, body, strict=strict)
-        given_hash = request.header(b"x-amz-content-sha256")
-        payload_hash = request.payload_hash if given_hash is None else given_hash
-        canonical = self.canonical(request, request.with_host(), payload_hash)
-        return Presigned(presigned_url, stamp, canonical)
+        return Presigned(presigned_url, stamp, self._as_given(request))
 
 
 def string_to_sign(stamp: str, scope: str, canonical: bytes) -> str:

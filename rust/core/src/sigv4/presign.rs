@@ -29,7 +29,7 @@ impl Signer {
         let request = Request::presigned(method, url, headers, strict)?;
         let timestamp = Timestamp::from_epoch(at)?;
         let mut url = self.unsigned_url(&request, expires_in, timestamp);
-        let canonical = self.presigned_request(&request, &url, payload)?;
+        let canonical = self.as_given(&Request { url: Url::parse(&url)?, ..request }, payload);
         let signature = self.signature(timestamp, canonical.as_bytes());
         url.push_str("&X-Amz-Signature=");
         let mut hex = Vec::with_capacity(64);
@@ -53,19 +53,14 @@ impl Signer {
         let request = Request::presigned(method, url, headers, strict)?;
         let timestamp = Timestamp::from_epoch(at)?;
         let url = self.unsigned_url(&request, expires_in, timestamp);
-        let canonical = self.presigned_request(&request, &url, payload)?;
+        let canonical = self.as_given(&Request { url: Url::parse(&url)?, ..request }, payload);
         let mut string_to_sign = Vec::with_capacity(192);
         self.push_string_to_sign(&mut string_to_sign, timestamp, canonical.as_bytes());
         Ok((canonical, text(string_to_sign)))
     }
 
-    fn presigned_request(
-        &self,
-        given: &Request<'_>,
-        url: &str,
-        payload: Payload<'_>,
-    ) -> Result<String, InvalidArgument> {
-        let request = Request { url: Url::parse(url)?, ..*given };
+    /// The canonical request of a request that no header is added to but the host.
+    pub(crate) fn as_given(&self, request: &Request<'_>, payload: Payload<'_>) -> String {
         let mut canonical = Vec::with_capacity(1024);
         let mut hash = Vec::with_capacity(64);
         match (request.header("x-amz-content-sha256"), payload) {
@@ -73,8 +68,8 @@ impl Signer {
             (None, Payload::Hash(given)) => hash.extend_from_slice(given.as_bytes()),
             (None, Payload::Body(body)) => push_hex(&mut hash, &sha256(body)),
         }
-        with_host(&request, |signed| self.push_canonical(&mut canonical, &request, signed, &hash));
-        Ok(text(canonical))
+        with_host(request, |signed| self.push_canonical(&mut canonical, request, signed, &hash));
+        text(canonical)
     }
 
     /// The URL with all parameters but the signature.

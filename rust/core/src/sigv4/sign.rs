@@ -156,7 +156,28 @@ impl Signer {
         let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
             self.push_canonical(&mut canonical, &request, signed, hash);
         });
-        let signature = self.signature(timestamp, &canonical);
+        let authorization = self.authorization(timestamp, &canonical);
+        Ok(Signature { date: timestamp.as_str().to_owned(), content_sha256, authorization })
+    }
+
+    /// The `Authorization` of a request as it is given.
+    ///
+    /// No header is added but the host: the caller has set date, token and content hash.
+    pub fn authorize(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        at: i64,
+    ) -> Result<String, InvalidArgument> {
+        let request = Request { method, url: Url::parse(url)?, headers };
+        let timestamp = Timestamp::from_epoch(at)?;
+        Ok(self.authorization(timestamp, self.as_given(&request, payload).as_bytes()))
+    }
+
+    fn authorization(&self, timestamp: Timestamp, canonical: &[u8]) -> String {
+        let signature = self.signature(timestamp, canonical);
         let mut authorization = Vec::with_capacity(256);
         for part in [
             ALGORITHM,
@@ -174,14 +195,10 @@ impl Signer {
         ] {
             authorization.extend_from_slice(part.as_bytes());
         }
-        authorization.extend_from_slice(signed_names(&canonical));
+        authorization.extend_from_slice(signed_names(canonical));
         authorization.extend_from_slice(b", Signature=");
         push_hex(&mut authorization, &signature);
-        Ok(Signature {
-            date: timestamp.as_str().to_owned(),
-            content_sha256,
-            authorization: text(authorization),
-        })
+        text(authorization)
     }
 
     /// The canonical request that `sign` would hash.
