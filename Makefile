@@ -9,7 +9,10 @@ RUST_SOURCES := $(shell find rust -name '*.rs') \
 	$(wildcard rust/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 PYTEST := $(BIN)/python -m pytest
 SECONDS_EACH ?= 60
+# What the tests of the local endpoint need besides: clients and model servers of others. The AWS SDK
+# for Rust is one of them where there is Rust.
 RUST_PEER := target/peers/debug/rust-sdk
+OTHERS := $(VENV)/.peers $(VENV)/.containers $(if $(shell command -v cargo),$(RUST_PEER))
 # Warnings of the compiler and of rustdoc are errors; the flags also keep one build for all targets.
 CARGO_TESTED := -p sagewire-core -p sagewire-net
 
@@ -30,10 +33,10 @@ test: test-rust test-native test-pure  ## Run all tests: Rust, Python native, Py
 test-rust:  ## Run the Rust tests
 	cargo test $(CARGO_TESTED)
 
-test-native: $(EXTENSION) $(VENV)/.test $(VENV)/.peers $(RUST_PEER)  ## Run the Python tests on the native implementation
+test-native: $(EXTENSION) $(VENV)/.test $(OTHERS)  ## Run the Python tests on the native implementation
 	$(PYTEST) --require native
 
-test-pure: $(VENV)/.test $(VENV)/.peers $(if $(shell command -v cargo),$(RUST_PEER))  ## Run the Python tests on the pure implementation (needs no Rust)
+test-pure: $(VENV)/.test $(OTHERS)  ## Run the Python tests on the pure implementation (needs no Rust)
 	SAGEWIRE_PURE=1 PYTHONPATH=python $(PYTEST) --require pure
 
 check: $(EXTENSION) $(VENV)/.test $(VENV)/.check $(VENV)/.demo  ## Check formatting, lints, types, stubs and docs
@@ -83,12 +86,12 @@ $(VENV)/.%: pyproject.toml tools/requirements.py | $(VENV)/.created
 	$(BIN)/python -m pip install --quiet -r $(VENV)/requirements-$*.txt
 	@touch $@
 
-# Clients that were not written here, for tests/peers: in an environment of their own, since one of
-# them is bound to an older botocore; and the AWS SDK for Rust, where there is Rust.
-$(VENV)/.peers: pyproject.toml tools/requirements.py | $(VENV)/.created
-	$(BIN)/python tools/requirements.py peers > $(VENV)/requirements-peers.txt
-	$(BIN)/python -m venv $(VENV)/peers
-	$(VENV)/peers/bin/python -m pip install --quiet -r $(VENV)/requirements-peers.txt
+# Clients and model servers that were not written here: each kind in an environment of its own, since
+# a client is bound to an older botocore, and servers want many packages.
+$(VENV)/.peers $(VENV)/.containers: $(VENV)/.%: pyproject.toml tools/requirements.py | $(VENV)/.created
+	$(BIN)/python tools/requirements.py $* > $(VENV)/requirements-$*.txt
+	$(BIN)/python -m venv $(VENV)/$*
+	$(VENV)/$*/bin/python -m pip install --quiet -r $(VENV)/requirements-$*.txt
 	@touch $@
 
 $(RUST_PEER): $(wildcard tests/peers/rust-sdk/src/*.rs tests/peers/rust-sdk/Cargo.*)

@@ -30,16 +30,9 @@ def predict(request: Request) -> tuple[bytes, str]:
 
 
 with LocalEndpoint({"iris": predict}) as endpoint:
-    key = endpoint.credentials
-    settings = {
-        "region_name": endpoint.region,
-        "endpoint_url": endpoint.url,
-        "aws_access_key_id": key.access_key_id,
-        "aws_secret_access_key": key.secret_access_key,
-    }
     answers = {}
     for package in (sagewire, boto3):
-        client = package.client("sagemaker-runtime", **settings)
+        client = package.client("sagemaker-runtime", **endpoint.client_arguments)
         answers[package.__name__] = predictions = []
         micros = []
         for row in rows:
