@@ -46,17 +46,23 @@ def _chain(connected: "Any") -> "list[dict[str, Any]]":
 def _issuer(chain: "list[dict[str, Any]]", ours: "list[Any]") -> str:
     """Return the issuer of the last certificate that can be reached from the server's own.
 
-    Ours are looked at before those that were sent, as OpenSSL does.
+    Ours are looked at before those that were sent, and once one is found ours alone, as OpenSSL
+    does.
     """
     if not chain:
         return "unknown"
     last = chain[0]
-    others = [*ours, *chain[1:]]
+    others = chain[1:]
     while last["issuer"] != last["subject"]:
-        above = next((one for one in others if one["subject"] == last["issuer"]), None)
-        if above is None:
-            break
-        others.remove(above)
+        issuer = last["issuer"]
+        above = next((one for one in ours if one["subject"] == issuer), None)
+        if above is not None:
+            ours, others = [one for one in ours if one is not above], []
+        else:
+            above = next((one for one in others if one["subject"] == issuer), None)
+            if above is None:
+                break
+            others = [one for one in others if one is not above]
         last = above
     parts = [
         f"{_SHOWN[kind]}={''.join(letter if _is_shown(letter) else '?' for letter in text)}"

@@ -99,11 +99,11 @@ impl Trusted {
         while !last.is_self_issued() {
             let issuer_among =
                 |names: &[Names]| names.iter().position(|other| last.names_as_issuer(other));
-            // Ours first, as OpenSSL looks for them.
+            // Ours first, and from then on ours alone, as OpenSSL looks for them.
             if let Some(place) = issuer_among(&ours) {
                 last = ours.swap_remove(place);
                 is_ours = true;
-            } else if let Some(place) = issuer_among(&sent) {
+            } else if let Some(place) = issuer_among(&sent).filter(|_| !is_ours) {
                 last = sent.swap_remove(place);
                 is_sent = true;
             } else {
