@@ -10,10 +10,21 @@ from tests.support.peer import Peer, answer
 from tests.transport.conftest import URL
 
 LARGE = b"x" * 20_000_000
+OVER = pytest.mark.parametrize("over", ["plain", "tls"])
 TOO_LARGE = answer(b"too large", status=413, headers=[(b"Connection", b"close")])
 
 
-def test_an_early_answer_is_an_answer(call, pools):
+@pytest.fixture
+def settings(over, server_tls, trusting):
+    """Return the peer's TLS, and a pool's settings for it."""
+    if over == "plain":
+        return None, {}
+    return server_tls(), {"scheme": "https", "tls": trusting}
+
+
+@OVER
+@pytest.mark.parametrize("source", ["bytes", "length", "chunked"])
+def test_an_early_answer_is_an_answer(call, pools, source, settings):
     """413 while 20 MB are on their way: the server stops reading, and what it said counts."""
 
     def script(link):
@@ -22,16 +33,29 @@ def test_an_early_answer_is_an_answer(call, pools):
         link.half_close()
         link.ended_by_client()
 
-    with Peer(script) as peer:
-        pool = pools(peer)
-        response = call(peer, LARGE, pool=pool)
+    headers, body = upload(source)
+    tls, more = settings
+    with Peer(script, tls=tls) as peer:
+        pool = pools(peer, **more)
+        response = call(peer, body, pool=pool, headers=headers)
         assert (response.status, response.read()) == (413, b"too large")
         assert pool.snapshot() == (0, 0, 0, 0)
 
 
+def upload(source):
+    headers = [("Host", "x"), ("Content-Length", str(len(LARGE)))]
+    body = LARGE
+    if source != "bytes":
+        body = iter([LARGE[:1_000_000]] * 20)
+    if source == "chunked":
+        headers[1] = ("Transfer-Encoding", "chunked")
+    return headers, body
+
+
+@OVER
 @pytest.mark.parametrize("source", ["bytes", "length", "chunked"])
 @pytest.mark.parametrize("then", ["close", "reset"])
-def test_an_early_answer_and_a_reset(call, pools, source, then):
+def test_an_early_answer_and_a_reset(call, pools, source, then, settings):
     """Writing fails in the middle of the body; what the server had said by then is read first."""
 
     def script(link):
@@ -41,14 +65,10 @@ def test_an_early_answer_and_a_reset(call, pools, source, then):
         # With so much unread, a close is a reset as well.
         link.reset() if then == "reset" else link.close()
 
-    headers = [("Host", "x"), ("Content-Length", str(len(LARGE)))]
-    body = LARGE
-    if source != "bytes":
-        body = iter([LARGE[:1_000_000]] * 20)
-    if source == "chunked":
-        headers[1] = ("Transfer-Encoding", "chunked")
-    with Peer(script) as peer:
-        pool = pools(peer)
+    headers, body = upload(source)
+    tls, more = settings
+    with Peer(script, tls=tls) as peer:
+        pool = pools(peer, **more)
         response = call(peer, body, pool=pool, headers=headers)
         assert (response.status, response.read()) == (413, b"too large")
         assert pool.snapshot() == (0, 0, 0, 0)

@@ -79,7 +79,7 @@ impl Stream {
             let Some(outer) = &mut self.outer else {
                 return write_both(rustls::Stream::new(tls, &mut self.wire), first, second);
             };
-            let mut outer = rustls::Stream::new(outer.as_mut(), &mut self.wire);
+            let mut outer = Outer { tls: outer, wire: &mut self.wire };
             return write_both(rustls::Stream::new(tls, &mut outer), first, second);
         }
         let (mut first, mut second) = (first, second);
@@ -110,16 +110,55 @@ fn read(
 ) -> Result<usize, Cut> {
     let read = match (tls, outer) {
         (None, _) => wire.read(buffer),
-        (Some(tls), None) => rustls::Stream::new(tls.as_mut(), wire).read(buffer),
-        (Some(tls), Some(outer)) => {
-            let mut outer = rustls::Stream::new(outer.as_mut(), wire);
-            rustls::Stream::new(tls.as_mut(), &mut outer).read(buffer)
-        }
+        (Some(tls), None) => read_under(tls, wire, buffer),
+        (Some(tls), Some(outer)) => read_under(tls, &mut Outer { tls: outer, wire }, buffer),
     };
     match read {
         // A peer that forgets to say goodbye under TLS has ended all the same.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
         other => Ok(other?),
+    }
+}
+
+/// Reads without having to write first: a server that has closed may have said why before.
+fn read_under(
+    tls: &mut ClientConnection,
+    lower: &mut (impl Read + Write),
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    loop {
+        match tls.reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        tls.read_tls(lower)?;
+        if let Err(error) = tls.process_new_packets() {
+            // The alert that says why, if it can still be heard.
+            let _ = tls.write_tls(lower);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    }
+}
+
+/// The layer between: TLS with a proxy, over the wire.
+struct Outer<'a> {
+    tls: &'a mut ClientConnection,
+    wire: &'a mut Wire,
+}
+
+impl Read for Outer<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_under(self.tls, self.wire, buffer)
+    }
+}
+
+impl Write for Outer<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        rustls::Stream::new(self.tls, self.wire).write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        rustls::Stream::new(self.tls, self.wire).flush()
     }
 }
 
