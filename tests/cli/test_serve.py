@@ -516,7 +516,7 @@ def test_the_documented_file_is_a_good_one(tmp_path):
     text = page.partition("```toml\n")[2].partition("```")[0]
     # What is commented out is documented as well.
     told = [line for line in text.splitlines() if line.startswith("# ") and " = " in line]
-    assert len(told) == 5
+    assert len(told) == 10
     path = tmp_path / "serve.toml"
     path.write_text(text)
     result = run("serve", "--check", "--config", str(path), EXAMPLE_SECRET="S")

@@ -9,10 +9,10 @@ SOURCE = pathlib.Path(__file__).parent / "model_container.py"
 
 
 @contextlib.contextmanager
-def started():
+def started(port=0):
     """Start a container; it has `.url`, `.kill()` and `.wait()`, and ends with the block."""
     with subprocess.Popen(
-        [sys.executable, str(SOURCE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, str(SOURCE), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         process.url = f"http://127.0.0.1:{int(process.stdout.readline())}"
         yield process

@@ -1,4 +1,4 @@
-"""A model's container in a process of its own: `python model_container.py` prints its port.
+"""A model's container in a process of its own: `python model_container.py [PORT]` prints its port.
 
 What it does is said by the request's body, so that one container serves every test.
 """
@@ -189,7 +189,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else 0), Handler)
     print(server.server_address[1], flush=True)
     # The end of standard input ends the container, however its parent ends.
     import threading

@@ -100,7 +100,8 @@ impl PyService {
 fn parsed(text: &str, environment: &Bound<'_, PyAny>) -> PyResult<Config> {
     // What the mapping's `get` raises is no value either; the error then says that it is not set.
     let variable = |name: &str| environment.call1((name,)).ok()?.extract().ok();
-    Config::parse(text, variable).map_err(|error| PyValueError::new_err(error.to_string()))
+    Config::parse(text, variable, clock::since_1970)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn failed(error: &StartError) -> PyErr {

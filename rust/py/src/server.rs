@@ -93,6 +93,7 @@ impl PyFrontDoor {
             limits: Limits { max_body_bytes, ..Limits::default() },
             session_seconds: i64::try_from(session_seconds).unwrap_or(i64::MAX),
             ping_every: None,
+            queue: None,
             threads: 1,
             observer: None,
             clock: clock::since_1970,

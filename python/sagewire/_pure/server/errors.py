@@ -66,12 +66,6 @@ def unknown_operation() -> ServiceError:
     )
 
 
-def operation_not_answered(operation: str) -> ServiceError:
-    """Say that the operation exists, and that this endpoint does not answer it."""
-    message = f"This endpoint does not answer {operation}."
-    return ServiceError(404, "UnknownOperationException", {"message": message})
-
-
 def method_not_allowed() -> ServiceError:
     """Say that the operation has another method."""
     message = "This operation has the method POST."
@@ -93,6 +87,13 @@ def endpoint_not_found(name: str) -> ServiceError:
     """Say that there is no endpoint of that name."""
     return _validation_error(
         "NO_SUCH_ENDPOINT", f"Endpoint {name} of account {ACCOUNT_ID} not found."
+    )
+
+
+def not_asynchronous(name: str) -> ServiceError:
+    """Say that the endpoint does not take requests for later."""
+    return _validation_error(
+        "NOT_ASYNCHRONOUS", f"Endpoint {name} is not asynchronous: it has no output location."
     )
 
 

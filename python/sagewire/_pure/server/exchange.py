@@ -112,7 +112,7 @@ class Exchange:
         given = Members(operation, head.headers)
         self._play_script(name)
         if operation == INVOKE_ASYNC:
-            raise errors.operation_not_answered(operation)
+            raise errors.not_asynchronous(name)
         question = Question(
             shared,
             operation,

@@ -12,7 +12,8 @@ use toml::Spanned;
 
 use super::schema;
 use crate::server::{
-    Changeable, Component, ContainerAddress, Endpoint, Known, Limits, Target, Variant,
+    Changeable, Component, ContainerAddress, Endpoint, Known, Limits, Location, QueueSettings,
+    S3Settings, StorageSettings, Target, Variant,
 };
 
 /// The longest time that a setting may name: a day.
@@ -62,6 +63,8 @@ pub struct Config {
     pub session_seconds: i64,
     /// The certificate's and the key's file.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where requests for later wait, if anywhere.
+    pub queue: Option<QueueSettings>,
     /// What connections may take.
     pub limits: Limits,
     /// Python's `module:function` that knows more credentials.
@@ -69,13 +72,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file's text. `environment` gives the values of variables that the file names.
+    /// Reads a file's text. `environment` gives the values of variables that the file names, `clock`
+    /// is the time of day since 1970.
     pub fn parse(
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
+        clock: fn() -> Duration,
     ) -> Result<Self, ConfigError> {
         let file: schema::File = toml::from_str(text).map_err(|error| broken(text, &error))?;
-        Reader { text, environment: &environment }.config(file)
+        Reader { text, environment: &environment, clock }.config(file)
     }
 }
 
@@ -113,10 +118,18 @@ fn place(text: &str, span: &Range<usize>) -> (usize, String) {
     (number + 1, name)
 }
 
+/// Keys as they stand in the file: a secret or a variable's name, a token or a variable's name.
+struct Keys<'a> {
+    access_key_id: &'a Spanned<String>,
+    secret: (Option<&'a Spanned<String>>, Option<&'a Spanned<String>>),
+    token: (Option<&'a String>, Option<&'a Spanned<String>>),
+}
+
 /// Turns what stands in the file into settings.
 struct Reader<'a> {
     text: &'a str,
     environment: &'a dyn Fn(&str) -> Option<String>,
+    clock: fn() -> Duration,
 }
 
 impl Reader<'_> {
@@ -131,7 +144,7 @@ impl Reader<'_> {
     }
 
     fn config(&self, file: schema::File) -> Result<Config, ConfigError> {
-        let schema::File { server, admin, tls, limits, credentials, endpoints } = file;
+        let schema::File { server, admin, tls, limits, credentials, queue, endpoints } = file;
         let address = self.address(server.address.as_ref())?;
         let no_auth = server.no_auth.as_ref().filter(|value| *value.get_ref());
         if let Some(no_auth) = no_auth
@@ -164,7 +177,7 @@ impl Reader<'_> {
             },
             listen: SocketAddr::new(address, server.port.unwrap_or(8080)),
             admin: admin.transpose()?,
-            region: self.region(server.region)?,
+            region: self.region(server.region.as_ref())?,
             threads: self.count(server.threads.as_ref(), 1, 1, 1024)?,
             access_log: server.access_log.map(PathBuf::from),
             grace: self.seconds(server.grace_seconds.as_ref(), 0.0, 30.0)?,
@@ -174,6 +187,7 @@ impl Reader<'_> {
             )
             .unwrap_or(i64::MAX),
             tls: tls.map(|tls| (tls.certificate.into_inner().into(), tls.key.into_inner().into())),
+            queue: queue.map(|queue| self.queue(&queue)).transpose()?,
             limits: self.limits(&limits)?,
             credentials_from: server.credentials_from.map(Spanned::into_inner),
         })
@@ -189,15 +203,15 @@ impl Reader<'_> {
         }
     }
 
-    fn region(&self, given: Option<Spanned<String>>) -> Result<String, ConfigError> {
+    fn region(&self, given: Option<&Spanned<String>>) -> Result<String, ConfigError> {
         let Some(given) = given else { return Ok("us-east-1".to_owned()) };
         let text = given.get_ref();
         let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if text.is_empty() || !text.bytes().all(sound) {
             let problem = format!("{text:?} is no region");
-            return Err(self.error(&given, problem, "lower-case letters, digits and hyphens"));
+            return Err(self.error(given, problem, "lower-case letters, digits and hyphens"));
         }
-        Ok(given.into_inner())
+        Ok(text.clone())
     }
 
     fn seconds(
@@ -261,7 +275,19 @@ impl Reader<'_> {
     }
 
     fn known(&self, given: &schema::Credentials) -> Result<Known, ConfigError> {
-        let id = &given.access_key_id;
+        let keys = Keys {
+            access_key_id: &given.access_key_id,
+            secret: (given.secret_access_key.as_ref(), given.secret_access_key_env.as_ref()),
+            token: (given.session_token.as_ref(), given.session_token_env.as_ref()),
+        };
+        Ok(Known {
+            credentials: self.credentials(&keys)?,
+            endpoints: given.endpoints.clone().unwrap_or_else(|| vec!["*".to_owned()]),
+        })
+    }
+
+    fn credentials(&self, given: &Keys<'_>) -> Result<Credentials, ConfigError> {
+        let id = given.access_key_id;
         let sound = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
         if id.get_ref().is_empty() || !id.get_ref().bytes().all(sound) {
             return Err(self.error(id, "it is no access key id", "visible ASCII without slashes"));
@@ -271,7 +297,7 @@ impl Reader<'_> {
             (self.environment)(name.get_ref())
                 .ok_or_else(|| self.error(name, missing, "a variable of the environment"))
         };
-        let secret = match (&given.secret_access_key, &given.secret_access_key_env) {
+        let secret = match given.secret {
             (Some(secret), None) => secret.get_ref().clone(),
             (None, Some(name)) => from_environment(name)?,
             (_, _) => {
@@ -282,23 +308,63 @@ impl Reader<'_> {
         if secret.is_empty() {
             return Err(self.error(id, "its secret is empty", "a secret"));
         }
-        let token = match (&given.session_token, &given.session_token_env) {
-            (token, None) => token.clone(),
+        let token = match given.token {
+            (token, None) => token.cloned(),
             (None, Some(name)) => Some(from_environment(name)?),
             (Some(_), Some(name)) => {
                 let allowed = "session_token or session_token_env";
                 return Err(self.error(name, "it has two tokens", allowed));
             }
         };
-        Ok(Known {
-            credentials: Credentials {
-                access_key_id: id.get_ref().clone(),
-                secret_access_key: secret,
-                token,
-                expires_at: None,
-            },
-            endpoints: given.endpoints.clone().unwrap_or_else(|| vec!["*".to_owned()]),
+        Ok(Credentials {
+            access_key_id: id.get_ref().clone(),
+            secret_access_key: secret,
+            token,
+            expires_at: None,
         })
+    }
+
+    fn queue(&self, given: &schema::Queue) -> Result<QueueSettings, ConfigError> {
+        let prefix = |place: &Spanned<String>| {
+            let problem = format!("{:?} is no place in S3", place.get_ref());
+            Location::parse_prefix(place.get_ref())
+                .ok_or_else(|| self.error(place, problem, "s3://bucket/prefix"))
+        };
+        let storage = match (&given.folder, &given.s3) {
+            (Some(folder), None) => StorageSettings::Folder(folder.into()),
+            (None, Some(s3)) => StorageSettings::S3(self.s3(s3)?),
+            (_, _) => {
+                let problem = "objects need one place";
+                return Err(self.error(&given.database, problem, "queue.folder or [queue.s3]"));
+            }
+        };
+        Ok(QueueSettings {
+            database: Some(given.database.get_ref().into()),
+            storage,
+            output: prefix(&given.output)?,
+            failure: prefix(&given.failure)?,
+            workers: self.count(given.workers.as_ref(), 4, 1, 1024)?,
+        })
+    }
+
+    fn s3(&self, given: &schema::S3) -> Result<S3Settings, ConfigError> {
+        let keys = Keys {
+            access_key_id: &given.access_key_id,
+            secret: (given.secret_access_key.as_ref(), given.secret_access_key_env.as_ref()),
+            token: (given.session_token.as_ref(), given.session_token_env.as_ref()),
+        };
+        let settings = S3Settings {
+            endpoint: given.endpoint.get_ref().clone(),
+            region: self.region(given.region.as_ref())?,
+            credentials: self.credentials(&keys)?,
+            ca_bundle: given.ca_bundle.clone(),
+            clock: self.clock,
+        };
+        if !settings.is_sound() {
+            let problem = format!("{:?} is no endpoint of S3", settings.endpoint);
+            return Err(self.error(&given.endpoint, problem, "https://host or http://host"));
+        }
+        Ok(settings)
     }
 
     fn endpoints<'a>(
@@ -438,7 +504,8 @@ mod tests {
     const LEAST: &str = "[endpoints.e]\nurl = \"http://h\"\n[[credentials]]\naccess_key_id = \"A\"\nsecret_access_key = \"S3CRET\"\n";
 
     fn parsed(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(text, |name| (name == "SET").then(|| "from outside".to_owned()))
+        let environment = |name: &str| (name == "SET").then(|| "from outside".to_owned());
+        Config::parse(text, environment, || Duration::ZERO)
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(super) struct Metrics {
     seconds: Family<OfEndpoint, Histogram>,
     first_byte: Family<OfEndpoint, Histogram>,
     connections: Gauge,
+    waiting: Gauge,
     healthy: Family<OfContainer, Gauge>,
     in_flight: Family<OfContainer, Gauge>,
     lost_lines: Counter<u64, AtomicU64>,
@@ -72,6 +73,7 @@ impl Metrics {
             seconds: Family::new_with_constructor(histogram),
             first_byte: Family::new_with_constructor(histogram),
             connections: Gauge::default(),
+            waiting: Gauge::default(),
             healthy: Family::default(),
             in_flight: Family::default(),
             lost_lines,
@@ -100,6 +102,8 @@ impl Metrics {
         );
         let connections = metrics.connections.clone();
         registry.register("connections", "Connections that are open", connections);
+        let waiting = metrics.waiting.clone();
+        registry.register("queue_waiting", "Asynchronous invocations that wait", waiting);
         let healthy = metrics.healthy.clone();
         registry.register("container_healthy", "Whether a container answers its pings", healthy);
         let in_flight = metrics.in_flight.clone();
@@ -131,7 +135,13 @@ impl Metrics {
     }
 
     /// The text that a scraper reads.
-    pub(super) fn text(&self, containers: &[ContainerState], connections: usize) -> String {
+    pub(super) fn text(
+        &self,
+        containers: &[ContainerState],
+        connections: usize,
+        waiting: usize,
+    ) -> String {
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
         // Containers come and go with the configuration.
         self.healthy.clear();

@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) credentials: Vec<Credentials>,
+    pub(super) queue: Option<Queue>,
     pub(super) endpoints: Spanned<BTreeMap<Spanned<String>, Endpoint>>,
 }
 
@@ -48,6 +49,30 @@ pub(super) struct Tls {
     pub(super) key: Spanned<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Queue {
+    pub(super) database: Spanned<String>,
+    pub(super) folder: Option<String>,
+    pub(super) s3: Option<S3>,
+    pub(super) output: Spanned<String>,
+    pub(super) failure: Spanned<String>,
+    pub(super) workers: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3 {
+    pub(super) endpoint: Spanned<String>,
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) ca_bundle: Option<String>,
+    pub(super) access_key_id: Spanned<String>,
+    pub(super) secret_access_key: Option<Spanned<String>>,
+    pub(super) secret_access_key_env: Option<Spanned<String>>,
+    pub(super) session_token: Option<String>,
+    pub(super) session_token_env: Option<Spanned<String>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
@@ -67,6 +92,12 @@ pub(super) struct Credentials {
     pub(super) session_token: Option<String>,
     pub(super) session_token_env: Option<Spanned<String>>,
     pub(super) endpoints: Option<Vec<String>>,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("S3")
+    }
 }
 
 impl std::fmt::Debug for Credentials {

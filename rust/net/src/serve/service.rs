@@ -64,7 +64,8 @@ impl Inside {
     pub(super) fn metrics_text(&self) -> String {
         let server = self.server.get();
         let containers = server.map(Server::container_states).unwrap_or_default();
-        self.metrics.text(&containers, server.map_or(0, Server::connections))
+        let connections = server.map_or(0, Server::connections);
+        self.metrics.text(&containers, connections, server.map_or(0, Server::queue_depth))
     }
 }
 
@@ -117,6 +118,7 @@ impl Service {
             limits: config.limits,
             session_seconds: config.session_seconds,
             ping_every: config.ping_every,
+            queue: config.queue.clone(),
             threads: config.threads,
             observer: Some(observer),
             clock,
@@ -159,6 +161,7 @@ impl Service {
             ("server.session_seconds", running.session_seconds == config.session_seconds),
             ("server.credentials_from", running.credentials_from == config.credentials_from),
             ("limits", running.limits == config.limits),
+            ("queue", running.queue == config.queue),
             ("tls", running.tls.is_some() == config.tls.is_some()),
         ];
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {

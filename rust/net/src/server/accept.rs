@@ -26,6 +26,7 @@ use super::fleet::{self, ContainerState, Fleet, fleet};
 use super::health;
 use super::lookups::{Lookup, Lookups};
 use super::peer::Peer;
+use super::queue::{self, Queue};
 use super::random::Random;
 use super::script::{Fault, Script};
 use super::sessions::Sessions;
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) calls: Calls,
     pub(super) lookups: Lookups,
     been_well: AtomicBool,
+    pub(super) queue: Option<Queue>,
     tls: RwLock<Option<TlsAcceptor>>,
     connections: AtomicUsize,
 }
@@ -95,6 +97,7 @@ impl Server {
             calls: Calls::default(),
             lookups: Lookups::default(),
             been_well: AtomicBool::new(false),
+            queue: settings.queue.clone().map(Queue::open).transpose()?,
             tls: RwLock::new(settings.changeable.tls.clone().map(TlsAcceptor::from)),
             connections: AtomicUsize::new(0),
             settings,
@@ -143,6 +146,11 @@ impl Server {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// How many requests for later wait.
+    pub fn queue_depth(&self) -> usize {
+        self.shared.queue.as_ref().map_or(0, Queue::depth)
+    }
+
     /// How the containers are.
     pub fn container_states(&self) -> Vec<ContainerState> {
         fleet::states(&self.fleet())
@@ -184,6 +192,10 @@ async fn serve(
     if let Some(every) = shared.settings.ping_every {
         watching.spawn(health::watch(Arc::clone(&shared), every));
     }
+    let mut working = JoinSet::new();
+    for _ in 0..shared.queue.as_ref().map_or(0, Queue::workers) {
+        working.spawn(queue::work(Arc::clone(&shared), stopping.clone()));
+    }
     loop {
         tokio::select! {
             // Beyond the limit they wait in the system's queue until a connection has ended.
@@ -202,7 +214,10 @@ async fn serve(
     let _closed = socket2::SockRef::from(&listener).shutdown(Shutdown::Both);
     drop(listener);
     let grace = stopping.borrow().unwrap_or_default();
-    let ends = async { while connections.join_next().await.is_some() {} };
+    let ends = async {
+        while connections.join_next().await.is_some() {}
+        while working.join_next().await.is_some() {}
+    };
     // What has not ended by then is dropped with the set.
     let _elapsed = tokio::time::timeout(grace, ends).await;
 }

@@ -28,12 +28,6 @@ impl ServiceError {
         Self::plain(StatusCode::NOT_FOUND, "UnknownOperationException", message)
     }
 
-    /// The operation exists, and this endpoint does not answer it.
-    pub(super) fn operation_not_answered(operation: &str) -> Self {
-        let message = format!("This endpoint does not answer {operation}.");
-        Self::plain(StatusCode::NOT_FOUND, "UnknownOperationException", &message)
-    }
-
     /// The operation has another method.
     pub(super) fn method_not_allowed() -> Self {
         let message = "This operation has the method POST.";
@@ -160,6 +154,30 @@ impl ServiceError {
             code,
             message,
         )
+    }
+
+    /// The endpoint does not take requests for later.
+    pub(super) fn not_asynchronous(name: &str) -> Self {
+        let message = format!("Endpoint {name} is not asynchronous: it has no output location.");
+        Self::validation("NOT_ASYNCHRONOUS", &message)
+    }
+
+    /// A request for later has two inputs, or none.
+    pub(super) fn one_input() -> Self {
+        let message = "1 validation error detected: Exactly one of 'body' and 'inputLocation' must \
+                       be specified";
+        Self::message(StatusCode::BAD_REQUEST, "ValidationError", message)
+    }
+
+    /// The server itself cannot do what it should.
+    pub(super) fn internal_failure() -> Self {
+        let message = "The request could not be written down. Try your call again.";
+        Self::message(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
+    }
+
+    /// Whether it says that there is nobody to ask at the moment.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.code.as_deref(), Some("ModelNotReadyException" | "ServiceUnavailable"))
     }
 
     /// What a timed-out model's caller is told.

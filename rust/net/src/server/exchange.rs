@@ -19,12 +19,13 @@ use sagewire_core::headers::Operation;
 use super::accept::Shared;
 use super::body::{self, BodyError};
 use super::call::Reply;
-use super::errors::ServiceError;
+use super::errors::{ServiceError, quoted};
 use super::frames::Frames;
 use super::members;
 use super::model::{ASYNC_CONTENT_TYPE, Question, Said};
 use super::outgoing::Outgoing;
 use super::permission;
+use super::queue::Accepted;
 use super::record::Draft;
 use super::route::route;
 
@@ -32,6 +33,8 @@ const INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-prod
 const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const OUTPUT_LOCATION: HeaderName = HeaderName::from_static("x-amzn-sagemaker-outputlocation");
+const FAILURE_LOCATION: HeaderName = HeaderName::from_static("x-amzn-sagemaker-failurelocation");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 
 /// The peer is gone, or too slow: there is nobody to answer.
@@ -125,10 +128,13 @@ async fn answer(
     let headers = members_of(shared, operation, &head.headers)?;
     play_script(shared, &name).await?;
     if operation == Operation::InvokeEndpointAsync {
-        return Err(ServiceError::operation_not_answered(operation.name()).into());
+        let Some(queue) = &shared.queue else {
+            return Err(ServiceError::not_asynchronous(&name).into());
+        };
+        return Ok(accepted(&queue.accept(shared, &name, &headers, body).await?));
     }
     let timeout = endpoint.model_timeout;
-    let question = Question { operation, name: &name, endpoint, headers, body, timeout };
+    let question = Question { operation, name: &name, endpoint, headers, body, timeout, limit };
     let said = question.ask(shared, draft).await?;
     Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout)?)
 }
@@ -192,6 +198,23 @@ async fn play_script(shared: &Shared, endpoint: &str) -> Result<(), Failure> {
             Err(ServiceError::scripted(endpoint, region, status, &code, &message).into())
         }
     }
+}
+
+/// What the caller of a request for later is told.
+fn accepted(accepted: &Accepted) -> Response<Outgoing> {
+    let body = format!("{{\"InferenceId\":{}}}", quoted(&accepted.inference_id));
+    let mut response = Response::new(Outgoing::whole(body));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, location) in
+        [(OUTPUT_LOCATION, &accepted.output), (FAILURE_LOCATION, &accepted.failure)]
+    {
+        if let Ok(location) = HeaderValue::from_bytes(location.as_bytes()) {
+            headers.insert(name, location);
+        }
+    }
+    response
 }
 
 /// A model's answer as the service gives it to the caller.

@@ -13,6 +13,8 @@ mod exchange;
 mod fleet;
 mod frames;
 mod health;
+mod journal;
+mod locations;
 mod lookups;
 mod members;
 mod model;
@@ -20,19 +22,26 @@ mod models;
 mod outgoing;
 mod peer;
 mod permission;
+mod queue;
 mod random;
 mod record;
 mod route;
+mod s3;
 mod script;
 mod sessions;
 mod settings;
+mod storage;
 
 pub use accept::Server;
 pub use call::{Call, Parts, Whole};
 pub use fleet::ContainerState;
+pub use locations::Location;
 pub use lookups::Lookup;
+pub use queue::QueueSettings;
 pub use record::{Observer, Record};
+pub use s3::S3Settings;
 pub use script::Fault;
 pub use settings::{
     Changeable, Component, ContainerAddress, Endpoint, Known, Limits, Settings, Target, Variant,
 };
+pub use storage::StorageSettings;

@@ -40,6 +40,8 @@ pub(super) struct Question<'a> {
     pub(super) body: Bytes,
     /// How long the model may take until its answer begins.
     pub(super) timeout: Duration,
+    /// How long an answer that comes whole may be.
+    pub(super) limit: usize,
 }
 
 /// What a model said, and which variant it was.
@@ -199,7 +201,7 @@ impl Question<'_> {
         };
         let mut tried = Vec::new();
         while let Some(container) = group.choose(wish, &tried, &shared.random) {
-            match self.ask_one(shared, container, target_model).await {
+            match self.ask_one(container, target_model).await {
                 Ok(answer) => return Ok((answer, container.name.clone())),
                 // Nothing was sent, so another one may be asked in its place.
                 Err(Failed::NoAnswer(NoAnswer::NotSent)) => {
@@ -224,7 +226,6 @@ impl Question<'_> {
 
     async fn ask_one(
         &self,
-        shared: &Shared,
         container: &Arc<Container>,
         target_model: Option<&str>,
     ) -> Result<Answer, Failed> {
@@ -248,8 +249,7 @@ impl Question<'_> {
         let body = if streams && (200..300).contains(&status) {
             Reply::Container(body)
         } else {
-            let limit = shared.settings.limits.max_body_bytes;
-            Reply::Whole(body.read(limit).await.map_err(Failed::NoAnswer)?)
+            Reply::Whole(body.read(self.limit).await.map_err(Failed::NoAnswer)?)
         };
         Ok(Answer { status, headers, body })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sagewire_core::sigv4::Credentials;
 
+use super::queue::QueueSettings;
 use super::record::Observer;
 
 /// Where a model's container listens.
@@ -144,6 +145,8 @@ pub struct Settings {
     pub session_seconds: i64,
     /// How often containers are asked for their health; `None` for never.
     pub ping_every: Option<Duration>,
+    /// The queue of asynchronous invocations, if there are any.
+    pub queue: Option<QueueSettings>,
     /// How many threads serve connections.
     pub threads: usize,
     /// Who is told of each call, if anybody is.
