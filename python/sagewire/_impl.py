@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Literal
 
-    from sagewire._pure import eventstream, headers, server, sigv4, transport
+    from sagewire._pure import eventstream, headers, reactor, server, sigv4, transport
 
-__all__ = ["eventstream", "headers", "implementation", "server", "sigv4", "transport"]
+__all__ = ["eventstream", "headers", "implementation", "reactor", "server", "sigv4", "transport"]
 
-CAPABILITIES = ("eventstream", "headers", "server", "sigv4", "transport")
+CAPABILITIES = ("eventstream", "headers", "reactor", "server", "sigv4", "transport")
 
 
 def _choose() -> "Literal['native', 'pure']":

@@ -6,18 +6,27 @@ import pytest
 import trustme
 
 from sagewire._impl import transport
+from tests.support.reactor_pool import ReactorPool
 
 URL = "http://sagewire.test/endpoints/ep/invocations"
 
 
+def pytest_generate_tests(metafunc):
+    """Run each test on both drivers, unless it is about the blocking one."""
+    if "driver" in metafunc.fixturenames:
+        only_blocking = metafunc.definition.get_closest_marker("blocking") is not None
+        drivers = [transport.Pool] if only_blocking else [transport.Pool, ReactorPool]
+        metafunc.parametrize("driver", drivers, ids=["blocking", "reactor"][: len(drivers)])
+
+
 @pytest.fixture
-def pools():
+def pools(driver):
     """Make pools for a peer, and drop their idle connections at the end."""
     made = []
 
     def pool(peer, *, scheme="http", **settings):
         settings = {"connect_timeout": 10.0, "read_timeout": 10.0, **settings}
-        made.append(transport.Pool(scheme, peer.host, peer.port, **settings))
+        made.append(driver(scheme, peer.host, peer.port, **settings))
         return made[-1]
 
     yield pool

@@ -64,6 +64,7 @@ def test_a_port_that_is_none(port):
         transport.Pool("http", "127.0.0.1", port).take(URL, None)
 
 
+@pytest.mark.blocking
 @pytest.mark.parametrize("tcp_keepalive", [True, False])
 def test_socket_options(pools, tcp_keepalive):
     """What the peer can see of them: the exchange goes on as before."""

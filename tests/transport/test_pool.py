@@ -47,6 +47,7 @@ def test_last_in_first_out(pools, call):
         assert [request.link.number for request in peer.requests] == [1, 2, 2, 2, 2]
 
 
+@pytest.mark.blocking
 def test_never_waits_and_keeps_so_many(pools, call):
     with Peer(answers(OK)) as peer:
         pool = pools(peer, max_idle=2)
@@ -180,6 +181,7 @@ def test_a_response_outlives_its_pool(call):
         assert response.read() == b"{}"
 
 
+@pytest.mark.blocking
 def test_sixteen_threads_share_a_pool(pools):
     """Everyone gets the answer to the own question."""
 
@@ -210,6 +212,7 @@ def test_sixteen_threads_share_a_pool(pools):
         assert opened == idle <= 4
 
 
+@pytest.mark.blocking
 def test_two_threads_do_not_share_a_body(call):
     """The second reader is told, or gets what the first left; never a mixture, never a crash."""
     data = bytes(range(256)) * 4000
@@ -237,6 +240,7 @@ def test_two_threads_do_not_share_a_body(call):
         assert sorted(b"".join(got)) == sorted(data)
 
 
+@pytest.mark.blocking
 @pytest.mark.parametrize(
     ("raw", "then"),
     [

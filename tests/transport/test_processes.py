@@ -13,6 +13,8 @@ from sagewire.exceptions import ReadTimeoutError
 from tests.support.peer import Peer, answer, answers
 from tests.transport.conftest import URL
 
+pytestmark = pytest.mark.blocking
+
 OK = answer(b"{}")
 HEADERS = [("Host", "x"), ("Content-Length", "0")]
 

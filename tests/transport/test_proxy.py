@@ -17,6 +17,8 @@ from tests.support.peer import Peer, answer, answers
 from tests.support.proxy import Proxy
 from tests.transport.conftest import URL
 
+pytestmark = pytest.mark.blocking
+
 OK = answer(b"{}")
 HEADERS = [("Host", "runtime.test"), ("Content-Length", "2")]
 SHOWN = "http://***:***@proxy.test"

@@ -10,6 +10,8 @@ from sagewire.exceptions import DeadlineExceededError, HTTPClientError, InvalidA
 from tests.support.peer import Peer, answer, answers
 from tests.transport.conftest import URL
 
+pytestmark = pytest.mark.blocking
+
 OK = answer(b"{}", headers=[(b"Content-Type", b"application/json")])
 AT = 1767323045  # 2026-01-02T03:04:05Z
 TARGET = "/endpoints/ep/invocations"

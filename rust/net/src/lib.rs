@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod reactor;
 pub mod serve;
 pub mod server;
 pub mod transport;

@@ -3,6 +3,7 @@
 
 mod eventstream;
 mod headers;
+mod reactor;
 mod serve;
 mod server;
 mod sigv4;
@@ -19,6 +20,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     headers::register(module)?;
     transport::register(module)?;
     eventstream::register(module)?;
+    reactor::register(module)?;
     server::register(module)?;
     serve::register(module)
 }

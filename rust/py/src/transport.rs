@@ -31,7 +31,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Whom to trust, and who to be.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-struct TlsSettings(Arc<transport::TlsSettings>);
+pub(crate) struct TlsSettings(pub(crate) Arc<transport::TlsSettings>);
 
 #[pymethods]
 impl TlsSettings {
@@ -423,15 +423,15 @@ impl Response {
 }
 
 /// A failed exchange on its way to the exception that names the URL.
-struct Failure<'a> {
-    url: &'a str,
+pub(crate) struct Failure<'a> {
+    pub(crate) url: &'a str,
     /// The deadline of the whole call.
-    seconds: Option<f64>,
-    error: TransportError,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) error: TransportError,
 }
 
 impl Failure<'_> {
-    fn into_py(self, py: Python<'_>) -> PyErr {
+    pub(crate) fn into_py(self, py: Python<'_>) -> PyErr {
         let (url, seconds) = (self.url, self.seconds);
         let with_url = |class: &str| raise_with(py, class, |f| f.set_item("endpoint_url", url));
         let with_error = |class: &str, error: &str| {
@@ -476,7 +476,7 @@ impl Failure<'_> {
     }
 }
 
-fn header_dict(py: Python<'_>, head: &ResponseHead) -> PyResult<Py<PyDict>> {
+pub(crate) fn header_dict(py: Python<'_>, head: &ResponseHead) -> PyResult<Py<PyDict>> {
     let headers = PyDict::new(py);
     for (name, value) in head.joined() {
         match std::str::from_utf8(&value).ok().filter(|text| text.is_ascii()) {
@@ -487,21 +487,21 @@ fn header_dict(py: Python<'_>, head: &ResponseHead) -> PyResult<Py<PyDict>> {
     Ok(headers.unbind())
 }
 
-fn latin_1(bytes: &[u8]) -> String {
+pub(crate) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-fn duration(seconds: f64) -> Duration {
+pub(crate) fn duration(seconds: f64) -> Duration {
     // A time-out beyond what the system can count is as good as none; a negative one is over.
     Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9))
         .unwrap_or(Duration::from_secs(1_000_000_000))
 }
 
-fn from_now(timeout: f64) -> Instant {
+pub(crate) fn from_now(timeout: f64) -> Instant {
     Instant::now() + duration(timeout)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Held for a swap alone, never while waiting for a peer or for the interpreter.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ what the connection's end has cut short for whole.
 """
 
 import http.client
+import io
 import re
 
 from sagewire._pure.transport.wire import Buffered
@@ -55,7 +56,7 @@ def header_line(name: bytes, value: bytes) -> bytes:
 class Parser(http.client.HTTPResponse):
     """http.client's parser over a buffer of ours."""
 
-    def __init__(self, incoming: Buffered) -> None:
+    def __init__(self, incoming: "io.BufferedIOBase") -> None:
         super().__init__(_NoSocket(incoming), method="POST")  # type: ignore[arg-type]
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -120,10 +121,10 @@ class _NoSocket:
 
     __slots__ = ("_file",)
 
-    def __init__(self, file: Buffered) -> None:
+    def __init__(self, file: "io.BufferedIOBase") -> None:
         self._file = file
 
-    def makefile(self, _mode: str) -> Buffered:
+    def makefile(self, _mode: str) -> "io.BufferedIOBase":
         return self._file
 
 
@@ -134,11 +135,16 @@ def begin(parser: Parser) -> None:
     lines = _WholeLines(file)
     parser.fp = lines  # type: ignore[assignment]
     parser.begin()
+    settle(parser)
+    if parser.fp is not None:
+        parser.fp = file
+
+
+def settle(parser: Parser) -> None:
+    """Take a length beyond counting for none."""
     if parser.length is not None and parser.length >= _BEYOND_COUNTING:
         parser.length = None
         parser.will_close = True
-    if parser.fp is not None:
-        parser.fp = file
 
 
 class _WholeLines:

@@ -50,48 +50,56 @@ class TlsSettings:
         url: str,
     ) -> "socket.socket":
         """Return the connection under TLS; closes it on failure."""
-        import ssl
-
         try:
-            context = self._made_context()
-            # A certificate knows neither an absolute name's dot nor an address's zone.
-            name = host.partition("%")[0].rstrip(".")
             # Wrapped first, so that there is something to close whatever ends the handshake.
-            if isinstance(connected, ssl.SSLSocket):
-                from sagewire._pure.transport.nested import NestedTls
-
-                connected = NestedTls(connected, context, name)  # type: ignore[assignment]
-            else:
-                connected = context.wrap_socket(
-                    connected, server_hostname=name, do_handshake_on_connect=False
-                )
+            connected = self._begun(connected, host)
             connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-            connected.do_handshake()
+            connected.do_handshake()  # type: ignore[attr-defined]
         except TimeoutError:
             connected.close()
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None
-        except _UnusableError as error:
+        except Exception as error:  # noqa: BLE001 - told apart below
+            failure = self._explained(error, connected, url)
             connected.close()
-            if error.unreadable:
-                raise ConnectionClosedError(endpoint_url=url, cause=str(error)) from None
-            raise SSLError(endpoint_url=url, error=str(error)) from None
-        except ssl.SSLCertVerificationError as error:
-            from sagewire._pure.transport.trust import explained
-
-            words = explained(error, connected, context)
-            connected.close()
-            raise SSLError(endpoint_url=url, error=words) from None
-        except (ssl.SSLError, ValueError) as error:
-            connected.close()
-            raise SSLError(endpoint_url=url, error=str(error)) from None
-        except OSError:
-            connected.close()
-            raise ConnectionClosedError(endpoint_url=url) from None
+            raise failure from None
         except BaseException:
             connected.close()
             raise
         return connected
+
+    def _begun(self, connected: "socket.socket", host: str) -> "socket.socket":
+        """Return the connection under TLS, the handshake still to come."""
+        import ssl
+
+        context = self._made_context()
+        # A certificate knows neither an absolute name's dot nor an address's zone.
+        name = host.partition("%")[0].rstrip(".")
+        if isinstance(connected, ssl.SSLSocket):
+            from sagewire._pure.transport.nested import NestedTls
+
+            return NestedTls(connected, context, name)  # type: ignore[return-value]
+        return context.wrap_socket(connected, server_hostname=name, do_handshake_on_connect=False)
+
+    def _explained(self, error: Exception, connected: "socket.socket", url: str) -> Exception:
+        """Return what a failed handshake is to the caller; other errors as they are."""
+        import ssl
+
+        if isinstance(error, _UnusableError):
+            if error.unreadable:
+                return ConnectionClosedError(endpoint_url=url, cause=str(error))
+            return SSLError(endpoint_url=url, error=str(error))
+        if isinstance(error, ssl.SSLCertVerificationError):
+            from sagewire._pure.transport.trust import explained
+
+            return SSLError(
+                endpoint_url=url, error=explained(error, connected, self._made_context())
+            )
+        if isinstance(error, (ssl.SSLError, ValueError)):
+            return SSLError(endpoint_url=url, error=str(error))
+        if isinstance(error, OSError):
+            return ConnectionClosedError(endpoint_url=url)
+        return error
 
     def _made_context(self) -> "ssl.SSLContext":
         if self._context is None:

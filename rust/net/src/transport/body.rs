@@ -66,6 +66,14 @@ impl Framing {
         }
     }
 
+    /// Whether the connection can serve on after this body.
+    pub(crate) fn leaves_reusable(&self, head: &ResponseHead) -> bool {
+        // The bytes of a body that must not be there would be taken for the next answer.
+        let stated = head.first("content-length").is_some_and(|length| length != b"0");
+        let unexpected = matches!(head.status, 204 | 304) && stated;
+        !(head.closes() || unexpected || *self == Self::ToClose)
+    }
+
     /// Takes the next piece, of at most `most` bytes of the body, off `arrived`.
     pub(crate) fn next(&mut self, arrived: &[u8], most: usize) -> Result<Piece, BadFraming> {
         let available = u64::try_from(arrived.len().min(most)).unwrap_or(u64::MAX);

@@ -13,9 +13,9 @@ use super::timing::Timing;
 use super::tls::words_of_tls;
 
 /// A body up to this size is copied behind its head; a larger one is written beside it, uncopied.
-const ONE_BUFFER_BYTES: usize = 16_384;
+pub(crate) const ONE_BUFFER_BYTES: usize = 16_384;
 /// The most that is drained of a body that nobody wants, in bytes.
-const DRAIN_BYTES: usize = 65_536;
+pub(crate) const DRAIN_BYTES: usize = 65_536;
 
 /// A connection that is taken from its pool for one exchange.
 pub struct Connection {
@@ -197,11 +197,7 @@ pub struct Response {
 impl Response {
     fn new(mut connection: Connection, head: ResponseHead) -> Self {
         let framing = Framing::of(&head);
-        // The bytes of a body that must not be there would be taken for the next answer.
-        let stated = head.first("content-length").is_some_and(|length| length != b"0");
-        let unexpected = matches!(head.status, 204 | 304) && stated;
-        let to_close = framing == Framing::ToClose;
-        let reusable = !(connection.broken || head.closes() || unexpected || to_close);
+        let reusable = !connection.broken && framing.leaves_reusable(&head);
         connection.lap();
         let (timing, begun) = (connection.timing, connection.since);
         let mut response =
@@ -262,7 +258,10 @@ impl Response {
                 return Ok(());
             }
             let filled = reading
-                .past_the_buffer(&mut self.framing, |space| stream.read(space))
+                .past_the_buffer(&mut self.framing, |space| {
+                    let read = stream.read(space);
+                    (read.as_ref().map_or(0, |count| *count), read)
+                })
                 .unwrap_or_else(|| stream.fill())
                 .map_err(cut_short)?;
             if filled == 0 {

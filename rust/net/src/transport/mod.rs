@@ -25,26 +25,26 @@
 //! under an event loop) can turn them as well. Why this engine: docs/decisions/0001-engine.md.
 //! The pure twin is `python/sagewire/_pure/transport`.
 
-mod arrived;
-mod body;
+pub(crate) mod arrived;
+pub(crate) mod body;
 mod certificate;
-mod connect;
-mod deadline;
-mod error;
-mod exchange;
-mod head;
+pub(crate) mod connect;
+pub(crate) mod deadline;
+pub(crate) mod error;
+pub(crate) mod exchange;
+pub(crate) mod head;
 mod lookup;
 #[cfg(test)]
 mod machine_tests;
 mod number;
 mod open;
-mod pool;
-mod proxy;
-mod reading;
-mod stream;
+pub(crate) mod pool;
+pub(crate) mod proxy;
+pub(crate) mod reading;
+pub(crate) mod stream;
 mod template;
-mod timing;
-mod tls;
+pub(crate) mod timing;
+pub(crate) mod tls;
 mod trust;
 mod wire;
 

@@ -36,6 +36,13 @@ pub struct PoolOptions {
     pub interrupt: Interrupt,
 }
 
+impl PoolOptions {
+    /// When a step of connecting that begins now is over.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.connect_timeout.map(|limit| Instant::now() + limit)
+    }
+}
+
 /// How many connections there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {

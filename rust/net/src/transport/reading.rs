@@ -58,12 +58,13 @@ impl Read {
         }
     }
 
-    /// Where much is wanted, it is read to where it belongs, past the buffer: by `read`, if at all.
-    pub(crate) fn past_the_buffer<E>(
+    /// Where much is wanted, it is read to where it belongs, past the buffer: by `read`, if at all,
+    /// which says how many bytes there were.
+    pub(crate) fn past_the_buffer<R>(
         &mut self,
         framing: &mut Framing,
-        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-    ) -> Option<Result<usize, E>> {
+        read: impl FnOnce(&mut [u8]) -> (usize, R),
+    ) -> Option<R> {
         let wanted = self.wanted();
         let Framing::Length(left) = framing else { return None };
         if *left <= READ_BYTES as u64 || wanted <= READ_BYTES {
@@ -72,8 +73,7 @@ impl Read {
         let most = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted).min(STRIDE_BYTES);
         let before = self.out.len();
         self.out.resize(before + most, 0);
-        let read = read(&mut self.out[before..]);
-        let count = read.as_ref().map_or(0, |count| *count);
+        let (count, read) = read(&mut self.out[before..]);
         self.out.truncate(before + count);
         *left -= count as u64;
         if *left == 0 {

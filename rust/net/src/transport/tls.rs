@@ -66,6 +66,15 @@ impl TlsSettings {
         stream: &mut (impl io::Read + io::Write),
         host: &str,
     ) -> Result<ClientConnection, TransportError> {
+        let mut tls = self.client(host)?;
+        while tls.is_handshaking() {
+            tls.complete_io(stream).map_err(|error| failed(error.into()))?;
+        }
+        Ok(tls)
+    }
+
+    /// The client's half of a connection to a host, the handshake still to come.
+    pub(crate) fn client(&self, host: &str) -> Result<ClientConnection, TransportError> {
         let config = self.config().map_err(|error| match error {
             Unusable::Unreadable(words) => TransportError::Unreadable(words),
             Unusable::Wrong(words) => TransportError::Tls(words),
@@ -74,12 +83,7 @@ impl TlsSettings {
         let name = host.split('%').next().unwrap_or_default().trim_end_matches('.');
         let name = ServerName::try_from(name.to_owned())
             .map_err(|_| TransportError::Tls(format!("{host:?} is not a host name")))?;
-        let mut tls = ClientConnection::new(config, name)
-            .map_err(|error| TransportError::Tls(error.to_string()))?;
-        while tls.is_handshaking() {
-            tls.complete_io(stream).map_err(|error| failed(error.into()))?;
-        }
-        Ok(tls)
+        ClientConnection::new(config, name).map_err(|error| TransportError::Tls(error.to_string()))
     }
 
     fn make(&self) -> Result<Arc<ClientConfig>, Unusable> {
@@ -154,12 +158,16 @@ fn failed(cut: Cut) -> TransportError {
 
 /// What TLS has to say about an error; `None` for an error that is not its own.
 pub(crate) fn words_of_tls(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    error.get_ref()?.downcast_ref::<rustls::Error>().map(words_of)
+}
+
+/// What TLS has to say.
+pub(crate) fn words_of(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(why))) => {
-            Some(why.to_string())
+            why.to_string()
         }
-        other => Some(other.to_string()),
+        other => other.to_string(),
     }
 }
 

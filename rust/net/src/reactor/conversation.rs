@@ -1,0 +1,400 @@
+//! One connection and the exchange on it, as a state machine that is driven and never waits.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use super::channel::{Channel, Written};
+use crate::transport::body::{Framing, Piece};
+use crate::transport::connect::timeout;
+use crate::transport::deadline::{Expired, Limits, Stage};
+use crate::transport::error::{TransportError, python_words};
+use crate::transport::exchange::DRAIN_BYTES;
+use crate::transport::head::{HeadScanner, ResponseHead};
+use crate::transport::reading::{Read, broken};
+use crate::transport::tls::words_of_tls;
+
+/// The most that one connection moves before others have their turn, in bytes.
+const SLICE_BYTES: usize = 1 << 18;
+
+/// What an operation has come to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A new connection is there.
+    Connected,
+    /// A piece of the body is with the system.
+    Sent,
+    /// The head of the answer.
+    Answered(Box<ResponseHead>),
+    /// A read of the body.
+    Data(Vec<u8>),
+}
+
+/// How far driving has come.
+pub(crate) enum Driven {
+    Finished(Result<Outcome, TransportError>),
+    /// Until the socket says something, or time runs out.
+    Waiting,
+    /// More can be done at once, when others have had their turn.
+    Later,
+}
+
+/// What is in progress.
+enum State {
+    /// TCP; the addresses that are left, each with the whole connect time-out.
+    Connecting(VecDeque<SocketAddr>),
+    /// TLS.
+    Shaking,
+    /// Head and body on their way; whether the answer is to be received next.
+    Sending(bool),
+    Receiving(HeadScanner),
+    Reading(Read),
+    /// Nothing: the caller's turn.
+    Resting,
+}
+
+/// How a body goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upload {
+    Plain,
+    Chunked,
+    /// Not at all any more: a write has failed.
+    Broken,
+}
+
+/// A connection and the exchange on it.
+pub(crate) struct Conversation {
+    /// Which exchange this is; what is left of an older one has no say any more.
+    pub(crate) serial: u64,
+    pub(crate) channel: Channel,
+    state: State,
+    pub(crate) limits: Limits,
+    framing: Framing,
+    upload: Upload,
+    /// The answer's head is with the caller, and so is the rest.
+    pub(crate) answered: bool,
+    reusable: bool,
+    /// When the wait in progress is over.
+    pub(crate) expires: Option<Instant>,
+    /// The earliest time at which the reactor looks at `expires`.
+    pub(crate) scheduled: Option<Instant>,
+}
+
+impl Conversation {
+    /// A connection on its way to the first of the addresses; `left` are the others.
+    pub(crate) fn connecting(
+        socket: TcpStream,
+        left: VecDeque<SocketAddr>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            serial: 0,
+            channel: Channel::new(socket),
+            state: State::Connecting(left),
+            limits,
+            framing: Framing::Done,
+            upload: Upload::Plain,
+            answered: false,
+            reusable: false,
+            expires: None,
+            scheduled: None,
+        }
+    }
+
+    /// The addresses that are left to try, if it is still connecting.
+    pub(crate) fn addresses_left(&mut self) -> Option<&mut VecDeque<SocketAddr>> {
+        match &mut self.state {
+            State::Connecting(left) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// What became of the TCP connection: `None` while it is on its way.
+    pub(crate) fn connected(&self) -> Option<io::Result<()>> {
+        match self.channel.socket.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        }
+        match self.channel.socket.peer_addr() {
+            Ok(_) => Some(Ok(())),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// TCP is there; TLS is next, if there is any.
+    pub(crate) fn shake(&mut self) {
+        self.state = State::Shaking;
+    }
+
+    /// Prepares the sending of a head that is in `outgoing`; `answer`: and then the receiving.
+    pub(crate) fn send(&mut self, answer: bool) {
+        self.state = State::Sending(answer);
+    }
+
+    /// Begins an exchange.
+    pub(crate) fn begin(&mut self, chunked: bool, limits: Limits) {
+        self.upload = if chunked { Upload::Chunked } else { Upload::Plain };
+        self.answered = false;
+        self.limits = limits;
+    }
+
+    /// Frames a piece of a streamed body.
+    pub(crate) fn queue_piece(&mut self, piece: &[u8]) {
+        let outgoing = &mut self.channel.outgoing;
+        match self.upload {
+            Upload::Broken => {}
+            _ if piece.is_empty() => {}
+            Upload::Plain => outgoing.extend_from_slice(piece),
+            Upload::Chunked => {
+                outgoing.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                outgoing.extend_from_slice(piece);
+                outgoing.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// Ends a streamed body.
+    pub(crate) fn queue_end(&mut self) {
+        if self.upload == Upload::Chunked {
+            self.channel.outgoing.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+
+    /// Begins a read of the body.
+    pub(crate) fn read(&mut self, amount: Option<usize>) {
+        self.state = State::Reading(Read::new(amount, &self.framing));
+    }
+
+    /// Whether the caller has the turn.
+    pub(crate) fn is_resting(&self) -> bool {
+        matches!(self.state, State::Resting)
+    }
+
+    /// Whether so much of the body is here already that reading `amount` bytes needs no wait.
+    pub(crate) fn is_here(&self, amount: Option<usize>) -> bool {
+        match self.framing {
+            Framing::Length(left) => {
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                self.channel.arrived.here().len() >= amount.map_or(left, |amount| amount.min(left))
+            }
+            _ => amount == Some(0),
+        }
+    }
+
+    /// Whether the body is over, and nothing stands in the way of the next exchange.
+    pub(crate) fn is_reusable(&mut self) -> bool {
+        self.reusable && self.upload != Upload::Broken && self.channel.is_drained()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.framing == Framing::Done
+    }
+
+    /// Uses up what is left of a body that nobody wants, if all of it is here already.
+    pub(crate) fn drain(&mut self) -> bool {
+        let mut left = DRAIN_BYTES;
+        while self.framing != Framing::Done {
+            let arrived = &mut self.channel.arrived;
+            match self.framing.next(arrived.here(), left) {
+                Ok(Piece::Data(count)) if count > 0 => {
+                    left -= count;
+                    arrived.take(count);
+                }
+                Ok(Piece::Framing(count)) => arrived.take(count),
+                Ok(Piece::End) => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Goes on as far as it goes without waiting.
+    pub(crate) fn drive(&mut self) -> Driven {
+        let mut moved = 0;
+        loop {
+            let driven = match &mut self.state {
+                State::Connecting(_) | State::Resting => Driven::Waiting,
+                State::Shaking => match self.channel.shake_hands() {
+                    Ok(true) => self.finished(Ok(Outcome::Connected)),
+                    Ok(false) => Driven::Waiting,
+                    Err(error) => self.finished(Err(error)),
+                },
+                State::Sending(answer) => {
+                    let answer = *answer;
+                    match self.channel.flush(SLICE_BYTES) {
+                        Ok(Written::Blocked) => Driven::Waiting,
+                        Ok(Written::Later) => Driven::Later,
+                        Ok(Written::All) if answer => {
+                            self.state = State::Receiving(HeadScanner::default());
+                            continue;
+                        }
+                        Ok(Written::All) => self.finished(Ok(Outcome::Sent)),
+                        Err(_) => {
+                            // The server may have said why before it closed: that is an answer,
+                            // not a lost connection.
+                            self.upload = Upload::Broken;
+                            self.channel.forget_outgoing();
+                            continue;
+                        }
+                    }
+                }
+                State::Receiving(scanner) => match receive(&mut self.channel, scanner) {
+                    Ok(None) => Driven::Waiting,
+                    Ok(Some(head)) if head.status < 200 => {
+                        self.state = State::Receiving(HeadScanner::default());
+                        continue;
+                    }
+                    Ok(Some(head)) => {
+                        let answered = self.answered(head);
+                        self.finished(answered)
+                    }
+                    Err(error) => self.finished(Err(error)),
+                },
+                State::Reading(reading) => {
+                    match read_on(&mut self.channel, &mut self.framing, reading, &mut moved) {
+                        Ok(Progress::Finished) => {
+                            let data = std::mem::take(&mut reading.out);
+                            self.finished(Ok(Outcome::Data(data)))
+                        }
+                        Ok(Progress::Ended) => {
+                            self.reusable = false;
+                            let data = std::mem::take(&mut reading.out);
+                            self.framing = Framing::Done;
+                            self.finished(Ok(Outcome::Data(data)))
+                        }
+                        Ok(Progress::Blocked) => Driven::Waiting,
+                        Ok(Progress::Later) => Driven::Later,
+                        Err(error) => self.finished(Err(error)),
+                    }
+                }
+            };
+            return driven;
+        }
+    }
+
+    fn finished(&mut self, result: Result<Outcome, TransportError>) -> Driven {
+        self.state = State::Resting;
+        self.expires = None;
+        Driven::Finished(result)
+    }
+
+    fn answered(&mut self, head: ResponseHead) -> Result<Outcome, TransportError> {
+        if let Some(lengths) = head.unmatching_lengths() {
+            return Err(TransportError::Client(format!(
+                "Content-Length contained multiple unmatching values ({lengths})"
+            )));
+        }
+        self.framing = Framing::of(&head);
+        self.reusable = self.framing.leaves_reusable(&head);
+        self.answered = true;
+        Ok(Outcome::Answered(Box::new(head)))
+    }
+
+    /// Sets when the wait that begins now is over.
+    pub(crate) fn wait(&mut self) -> Result<(), TransportError> {
+        if self.is_resting() {
+            return Ok(());
+        }
+        match self.limits.wait() {
+            Ok(wait) => {
+                self.expires = wait.map(|wait| Instant::now() + wait);
+                Ok(())
+            }
+            Err(expired) => Err(self.expired(expired)),
+        }
+    }
+
+    /// The error of a wait whose time is over.
+    pub(crate) fn time_is_over(&self) -> TransportError {
+        self.expired(self.limits.which())
+    }
+
+    fn expired(&self, expired: Expired) -> TransportError {
+        match (&self.state, expired) {
+            (State::Connecting(_) | State::Shaking, expired) => timeout(expired),
+            (State::Sending(_), Expired::Limit) => TransportError::Closed,
+            (State::Sending(_), Expired::Deadline) => TransportError::Deadline(Stage::Sending),
+            (State::Receiving(_), Expired::Limit) => TransportError::HeadTimeout,
+            (State::Receiving(_), Expired::Deadline) => TransportError::Deadline(Stage::Waiting),
+            (_, Expired::Limit) => TransportError::BodyTimeout,
+            (_, Expired::Deadline) => TransportError::Deadline(Stage::Reading),
+        }
+    }
+
+    /// Sets the longest wait for more of the body.
+    pub(crate) fn set_timeout(&mut self, each: Option<Duration>) {
+        self.limits.each = each;
+    }
+}
+
+/// How far a read has come.
+enum Progress {
+    Finished,
+    /// The connection has ended, and the body with it.
+    Ended,
+    Blocked,
+    Later,
+}
+
+fn receive(
+    channel: &mut Channel,
+    scanner: &mut HeadScanner,
+) -> Result<Option<ResponseHead>, TransportError> {
+    loop {
+        let found = scanner.scan(channel.arrived.here()).map_err(|_| TransportError::Closed)?;
+        if let Some(length) = found {
+            let head = ResponseHead::parse(&channel.arrived.here()[..length])
+                .map_err(|_| TransportError::Closed)?;
+            channel.arrived.take(length);
+            return Ok(Some(head));
+        }
+        match channel.fill() {
+            Ok(None) => return Ok(None),
+            Ok(Some(0)) => return Err(TransportError::Closed),
+            Ok(Some(_)) => {}
+            Err(error) => {
+                // An alert, such as a server's that wants another certificate of ours.
+                let words = words_of_tls(&error);
+                return Err(words.map_or(TransportError::Closed, TransportError::Tls));
+            }
+        }
+    }
+}
+
+fn read_on(
+    channel: &mut Channel,
+    framing: &mut Framing,
+    reading: &mut Read,
+    moved: &mut usize,
+) -> Result<Progress, TransportError> {
+    loop {
+        if reading.advance(framing, &mut channel.arrived)? {
+            return Ok(Progress::Finished);
+        }
+        if *moved >= SLICE_BYTES {
+            return Ok(Progress::Later);
+        }
+        if channel.must_wait() {
+            return Ok(Progress::Blocked);
+        }
+        let filled = reading
+            .past_the_buffer(framing, |space| {
+                let read = channel.read(space);
+                (read.as_ref().map_or(0, |count| count.unwrap_or(0)), read)
+            })
+            .unwrap_or_else(|| channel.fill())
+            .map_err(|error| broken(&python_words(&error)))?;
+        match filled {
+            None => return Ok(Progress::Blocked),
+            Some(0) => {
+                reading.at_end(framing)?;
+                return Ok(Progress::Ended);
+            }
+            Some(count) => *moved += count,
+        }
+    }
+}

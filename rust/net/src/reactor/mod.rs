@@ -1,0 +1,567 @@
+//! Connections to one origin, turned by an event loop: a poll descriptor, a pool, and one alarm.
+//!
+//! The loop watches the descriptor and calls [`Reactor::turn`] when it is readable, when the alarm
+//! ([`Reactor::alarm`]) is due, and at once again where a turn says so. Nothing here waits, and a
+//! turn ends after [`TURN`], whatever is left to do. All calls come from the loop's thread.
+//!
+//! ```text
+//! channel.rs       a connected socket that never waits, plain or under TLS
+//! conversation.rs  the exchange on it, driven as far as it goes
+//! ```
+//!
+//! Heads, bodies and their reading are the transport's own machines, which know no socket. Why this
+//! bridge to a loop: docs/decisions/0005-asyncio-bridge.md. The pure twin is
+//! `python/sagewire/_pure/reactor`.
+
+mod channel;
+mod conversation;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use self::conversation::{Conversation, Driven};
+use crate::transport::deadline::{Limits, Stage};
+use crate::transport::error::TransportError;
+use crate::transport::exchange::ONE_BUFFER_BYTES;
+use crate::transport::head::RequestHead;
+use crate::transport::pool::{PoolOptions, Snapshot};
+
+/// The longest that the loop is kept from its other work.
+const TURN: Duration = Duration::from_micros(500);
+/// How many events are taken from the system at once.
+const EVENTS: usize = 256;
+/// How long connections beyond `max_idle` are kept, in case the next burst comes at once.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub use self::conversation::Outcome;
+
+/// One exchange on one connection. What belongs to an earlier exchange has no say in a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    connection: usize,
+    serial: u64,
+}
+
+/// What an operation has come to, and whose it was.
+pub type Finished = (Key, Result<Outcome, TransportError>);
+
+/// Connections to one origin, turned by an event loop.
+pub struct Reactor {
+    options: PoolOptions,
+    poll: Poll,
+    events: Events,
+    conversations: HashMap<usize, Conversation>,
+    /// The next connection's number; none is given twice.
+    next: usize,
+    /// Idle connections, the most recently used last, and since when each is.
+    idle: Vec<(usize, Instant)>,
+    /// Those that can go on at once.
+    ready: VecDeque<usize>,
+    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
+    process: u32,
+}
+
+impl Key {
+    /// Whether its connection has served an exchange before.
+    pub fn is_reused(self) -> bool {
+        self.serial > 0
+    }
+}
+
+impl Reactor {
+    /// A reactor without connections.
+    pub fn new(options: PoolOptions) -> io::Result<Self> {
+        Ok(Self {
+            options,
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS),
+            conversations: HashMap::new(),
+            next: 0,
+            idle: Vec::new(),
+            ready: VecDeque::new(),
+            alarms: BinaryHeap::new(),
+            process: std::process::id(),
+        })
+    }
+
+    /// What the loop is to watch; readable when there is something to do.
+    pub fn descriptor(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+
+    /// When to turn although the descriptor says nothing.
+    pub fn alarm(&self) -> Option<Instant> {
+        self.alarms.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Whether to turn at once.
+    pub fn has_more(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The process that made it; a child of a fork has no part in its connections.
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// How many connections there are.
+    pub fn snapshot(&self) -> Snapshot {
+        let idle = self.idle.len();
+        Snapshot { busy: self.conversations.len() - idle, idle }
+    }
+
+    /// Drops the idle connections. The reactor goes on: the next call connects.
+    pub fn close(&mut self) {
+        for (number, _) in std::mem::take(&mut self.idle) {
+            self.conversations.remove(&number);
+        }
+    }
+
+    /// Drops all connections, those in use as well.
+    pub fn abandon(&mut self) {
+        self.idle.clear();
+        self.ready.clear();
+        self.alarms.clear();
+        self.conversations.clear();
+    }
+
+    /// An idle connection that is alive, if there is one.
+    pub fn take_idle(&mut self) -> Option<Key> {
+        while let Some((number, _)) = self.idle.pop() {
+            let Some(conversation) = self.conversations.get_mut(&number) else { continue };
+            if conversation.channel.is_quiet() {
+                conversation.serial += 1;
+                conversation.answered = false;
+                conversation.expires = None;
+                return Some(Key { connection: number, serial: conversation.serial });
+            }
+            self.conversations.remove(&number);
+        }
+        None
+    }
+
+    /// Begins to connect to one of the addresses, tried in order.
+    pub fn connect(
+        &mut self,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        deadline: Option<Instant>,
+    ) -> Result<Key, TransportError> {
+        let left: VecDeque<SocketAddr> = addresses.into_iter().collect();
+        let number = self.next;
+        self.next += 1;
+        let nowhere = TransportError::Connect("the name has no address".to_owned());
+        self.dial(number, left, nowhere, deadline)?;
+        Ok(Key { connection: number, serial: 0 })
+    }
+
+    /// Waits until the connection is there; finishes as `Connected`.
+    pub fn connected(&mut self, key: Key) -> Option<Result<Outcome, TransportError>> {
+        if self.get(key).is_some_and(Conversation::is_resting) {
+            return Some(Ok(Outcome::Connected));
+        }
+        self.operate(key, |_, _| Ok(()))
+    }
+
+    /// Sends head and body; finishes as `Answered`. What comes at once is returned. Of a large body
+    /// `keep` gives what is sent without a copy.
+    pub fn exchange(
+        &mut self,
+        key: Key,
+        head: &RequestHead<'_>,
+        body: &[u8],
+        keep: impl FnOnce() -> Bytes,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Outcome, TransportError>> {
+        self.operate(key, |conversation, options| {
+            begin(conversation, options, head, deadline)?;
+            if body.len() <= ONE_BUFFER_BYTES {
+                conversation.channel.outgoing.extend_from_slice(body);
+            } else {
+                conversation.channel.body = keep();
+            }
+            conversation.send(true);
+            Ok(())
+        })
+    }
+
+    /// Sends the head of a body that comes in pieces; finishes as `Sent`.
+    pub fn begin(
+        &mut self,
+        key: Key,
+        head: &RequestHead<'_>,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Outcome, TransportError>> {
+        self.operate(key, |conversation, options| {
+            begin(conversation, options, head, deadline)?;
+            conversation.send(false);
+            Ok(())
+        })
+    }
+
+    /// Sends a piece of the body, framed if the head announced chunks; finishes as `Sent`.
+    pub fn send_piece(
+        &mut self,
+        key: Key,
+        piece: &[u8],
+    ) -> Option<Result<Outcome, TransportError>> {
+        self.operate(key, |conversation, _| {
+            conversation.queue_piece(piece);
+            conversation.send(false);
+            Ok(())
+        })
+    }
+
+    /// Ends the body; finishes as `Answered`.
+    pub fn finish(&mut self, key: Key) -> Option<Result<Outcome, TransportError>> {
+        self.operate(key, |conversation, _| {
+            conversation.queue_end();
+            conversation.send(true);
+            Ok(())
+        })
+    }
+
+    /// Whether so much of the body is here already that reading `amount` bytes needs no wait.
+    pub fn is_here(&self, key: Key, amount: Option<usize>) -> bool {
+        self.get(key).is_none_or(|conversation| conversation.is_here(amount))
+    }
+
+    /// Reads the body; finishes as `Data`, empty once it is over.
+    pub fn read(
+        &mut self,
+        key: Key,
+        amount: Option<usize>,
+    ) -> Option<Result<Outcome, TransportError>> {
+        if amount == Some(0) || self.get(key).is_none() {
+            return Some(Ok(Outcome::Data(Vec::new())));
+        }
+        self.operate(key, |conversation, _| {
+            conversation.read(amount);
+            Ok(())
+        })
+    }
+
+    /// Sets the longest wait for more of the body; `false` if the body is over.
+    pub fn set_timeout(&mut self, key: Key, each: Option<Duration>) -> bool {
+        self.get_mut(key).is_some_and(|conversation| {
+            conversation.set_timeout(each);
+            true
+        })
+    }
+
+    /// Whether the exchange is over: its connection is given back, or dropped.
+    pub fn is_over(&self, key: Key) -> bool {
+        self.get(key).is_none()
+    }
+
+    /// Gives up an exchange: the connection lives on if the rest of the body is here already.
+    pub fn give_up(&mut self, key: Key) {
+        let Some(conversation) = self.get_mut(key) else { return };
+        if conversation.is_resting() && conversation.drain() {
+            self.settle(key.connection);
+        } else {
+            self.drop_connection(key);
+        }
+    }
+
+    /// Drops an exchange's connection at once, whatever is in progress on it.
+    pub fn drop_connection(&mut self, key: Key) {
+        if self.get(key).is_some() {
+            self.conversations.remove(&key.connection);
+        }
+    }
+
+    /// As `drop_connection`, unless the answer's head is with the caller, whose the rest is.
+    pub fn drop_unanswered(&mut self, key: Key) {
+        if self.get(key).is_some_and(|conversation| !conversation.answered) {
+            self.conversations.remove(&key.connection);
+        }
+    }
+
+    /// Does what can be done without waiting; what has been finished is added to `finished`.
+    pub fn turn(&mut self, finished: &mut Vec<Finished>) -> io::Result<()> {
+        let start = Instant::now();
+        if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO))
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error);
+        }
+        for event in &self.events {
+            let Token(number) = event.token();
+            if let Some(conversation) = self.conversations.get_mut(&number) {
+                let ending = event.is_read_closed() || event.is_error();
+                conversation.channel.note(event.is_readable(), ending);
+                self.ready.push_back(number);
+            }
+        }
+        self.ring(start, finished);
+        while let Some(number) = self.ready.pop_front() {
+            if let Some(result) = self.advance(number) {
+                finished.push(result);
+            }
+            if start.elapsed() > TURN {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the waits whose time is over.
+    fn ring(&mut self, now: Instant, finished: &mut Vec<Finished>) {
+        while let Some(Reverse((at, number))) = self.alarms.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.alarms.pop();
+            let Some(conversation) = self.conversations.get_mut(&number) else { continue };
+            conversation.scheduled = None;
+            match conversation.expires {
+                Some(expires) if expires <= now => {
+                    if self.idle.iter().any(|(idle, _)| *idle == number) {
+                        self.trim(now);
+                        continue;
+                    }
+                    let key = Key { connection: number, serial: conversation.serial };
+                    let error = conversation.time_is_over();
+                    let error = match self.try_another(number, error) {
+                        Ok(()) => continue,
+                        Err(error) => error,
+                    };
+                    self.conversations.remove(&number);
+                    finished.push((key, Err(error)));
+                }
+                Some(_) => self.schedule(number),
+                None => {}
+            }
+        }
+    }
+
+    /// Drops the idle connections beyond `max_idle` whose time of grace is over.
+    fn trim(&mut self, now: Instant) {
+        let surplus = self.idle.len().saturating_sub(self.options.max_idle);
+        let old = self.idle.iter().take_while(|(_, since)| *since + GRACE <= now).count();
+        for (number, _) in self.idle.drain(..surplus.min(old)) {
+            self.conversations.remove(&number);
+        }
+    }
+
+    /// Begins an operation on a connection and takes it as far as it goes.
+    fn operate(
+        &mut self,
+        key: Key,
+        begin: impl FnOnce(&mut Conversation, &PoolOptions) -> Result<(), TransportError>,
+    ) -> Option<Result<Outcome, TransportError>> {
+        let Some(conversation) =
+            self.conversations.get_mut(&key.connection).filter(|found| found.serial == key.serial)
+        else {
+            return Some(Err(TransportError::Closed));
+        };
+        if let Err(error) = begin(conversation, &self.options) {
+            self.conversations.remove(&key.connection);
+            return Some(Err(error));
+        }
+        self.advance(key.connection).map(|(_, result)| result)
+    }
+
+    /// Takes a connection as far as it goes; what that has finished, if anything.
+    fn advance(&mut self, number: usize) -> Option<Finished> {
+        let conversation = self.conversations.get_mut(&number)?;
+        let key = Key { connection: number, serial: conversation.serial };
+        if conversation.addresses_left().is_some() {
+            match self.go_on_connecting(number) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.conversations.remove(&number);
+                    return Some((key, Err(error)));
+                }
+            }
+        }
+        let conversation = self.conversations.get_mut(&number)?;
+        if conversation.is_resting() {
+            // Idle, and its peer has ended it or talks out of turn; or taken, and found out later.
+            if let Some(place) = self.idle.iter().position(|(idle, _)| *idle == number)
+                && !conversation.channel.is_quiet()
+            {
+                self.idle.remove(place);
+                self.conversations.remove(&number);
+            }
+            return None;
+        }
+        let driven = conversation.drive();
+        let result = match driven {
+            Driven::Later => {
+                conversation.expires = None;
+                self.ready.push_back(number);
+                return None;
+            }
+            Driven::Waiting => match conversation.wait() {
+                Ok(()) => {
+                    self.schedule(number);
+                    return None;
+                }
+                Err(error) => Err(error),
+            },
+            Driven::Finished(result) => result,
+        };
+        match &result {
+            Err(_) => {
+                self.conversations.remove(&number);
+            }
+            Ok(Outcome::Answered(_) | Outcome::Data(_)) => self.settle(number),
+            Ok(Outcome::Connected | Outcome::Sent) => {}
+        }
+        Some((key, result))
+    }
+
+    /// Keeps the connection for the next call, or drops it, if the body on it is over.
+    fn settle(&mut self, number: usize) {
+        let Some(conversation) = self.conversations.get_mut(&number) else { return };
+        if !conversation.is_over() {
+            return;
+        }
+        if !conversation.is_reusable() || self.options.max_idle == 0 {
+            self.conversations.remove(&number);
+            return;
+        }
+        let now = Instant::now();
+        conversation.serial += 1;
+        conversation.channel.arrived.shrink();
+        self.idle.push((number, now));
+        if self.idle.len() > self.options.max_idle {
+            conversation.expires = Some(now + GRACE);
+            self.schedule(number);
+        }
+    }
+
+    /// Whether TCP is there; tries the next address where one refused.
+    fn go_on_connecting(&mut self, number: usize) -> Result<bool, TransportError> {
+        let Some(conversation) = self.conversations.get_mut(&number) else { return Ok(false) };
+        match conversation.connected() {
+            None => Ok(false),
+            Some(Ok(())) => {
+                // Tunnel and TLS have the whole connect time-out once more.
+                conversation.limits.until = self.options.until();
+                if let Some(tls) = &self.options.tls {
+                    conversation.channel.secure(tls.client(&self.options.host)?);
+                }
+                conversation.shake();
+                Ok(true)
+            }
+            Some(Err(error)) => {
+                // The system has a limit of its own, for those who set none.
+                let failure = match error.raw_os_error() {
+                    Some(libc::ETIMEDOUT) => TransportError::ConnectTimeout,
+                    _ => TransportError::Connect(error.to_string()),
+                };
+                self.try_another(number, failure)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Goes on with the next address where one has failed, if there is one, and time.
+    fn try_another(
+        &mut self,
+        number: usize,
+        failure: TransportError,
+    ) -> Result<(), TransportError> {
+        let Some(conversation) = self.conversations.get_mut(&number) else { return Err(failure) };
+        let deadline = conversation.limits.deadline;
+        let left = conversation.addresses_left().map(std::mem::take);
+        match (left, &failure) {
+            (Some(left), TransportError::Connect(_) | TransportError::ConnectTimeout) => {
+                self.dial(number, left, failure, deadline)
+            }
+            _ => Err(failure),
+        }
+    }
+
+    /// Begins to connect to the first of the addresses that does not refuse at once.
+    fn dial(
+        &mut self,
+        number: usize,
+        mut left: VecDeque<SocketAddr>,
+        mut failure: TransportError,
+        deadline: Option<Instant>,
+    ) -> Result<(), TransportError> {
+        while let Some(address) = left.pop_front() {
+            match self.dial_one(number, address) {
+                Ok(socket) => {
+                    let limits = Limits { each: None, until: self.options.until(), deadline };
+                    let mut conversation = Conversation::connecting(socket, left, limits);
+                    conversation.wait()?;
+                    self.conversations.insert(number, conversation);
+                    self.schedule(number);
+                    return Ok(());
+                }
+                // Another one may answer; else it is the last one's failure that is reported.
+                Err(error) => failure = TransportError::Connect(error.to_string()),
+            }
+        }
+        Err(failure)
+    }
+
+    fn dial_one(&self, number: usize, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if self.options.tcp_keepalive {
+            socket.set_keepalive(true)?;
+        }
+        match socket.connect(&address.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        let mut socket = TcpStream::from_std(socket.into());
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut socket, Token(number), interest)?;
+        Ok(socket)
+    }
+
+    /// Sees to it that the alarm rings when the wait in progress is over.
+    fn schedule(&mut self, number: usize) {
+        let Some(conversation) = self.conversations.get_mut(&number) else { return };
+        // One entry a connection is enough while it is no later than the wait's end: most waits are
+        // over long before, and the next one's end is later still.
+        let Some(expires) = conversation.expires else { return };
+        if conversation.scheduled.is_none_or(|scheduled| expires < scheduled) {
+            conversation.scheduled = Some(expires);
+            self.alarms.push(Reverse((expires, number)));
+        }
+    }
+
+    fn get(&self, key: Key) -> Option<&Conversation> {
+        self.conversations.get(&key.connection).filter(|found| found.serial == key.serial)
+    }
+
+    fn get_mut(&mut self, key: Key) -> Option<&mut Conversation> {
+        self.conversations.get_mut(&key.connection).filter(|found| found.serial == key.serial)
+    }
+}
+
+/// Writes the head into the connection's buffer; nothing is sent yet.
+fn begin(
+    conversation: &mut Conversation,
+    options: &PoolOptions,
+    head: &RequestHead<'_>,
+    deadline: Option<Instant>,
+) -> Result<(), TransportError> {
+    conversation.channel.forget_outgoing();
+    let chunked = head.write(&mut conversation.channel.outgoing)?;
+    let each = options.read_timeout;
+    let limits = Limits { each, until: None, deadline };
+    // No time to begin in is no time at all.
+    limits.wait().map_err(|_| TransportError::Deadline(Stage::Sending))?;
+    conversation.begin(chunked, limits);
+    Ok(())
+}

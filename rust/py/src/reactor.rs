@@ -1,0 +1,574 @@
+//! The door of `reactor`: operations give futures of the loop, and the turns resolve them.
+//!
+//! A future is made for each operation that has to wait, and resolved on the loop's own thread. The
+//! collector can see through everything here: a loop that is dropped with calls in flight goes
+//! whole, and the connections with it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use sagewire_net::reactor::{self, Key, Outcome};
+use sagewire_net::transport::{PoolOptions, RequestHead, ResponseHead, TransportError};
+
+use crate::support::signals;
+use crate::transport::{Failure, TlsSettings, duration, from_now, header_dict, latin_1, lock};
+
+/// Adds this capability's classes to the extension module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Reactor>()?;
+    module.add_class::<ReactorConnection>()?;
+    module.add_class::<ReactorResponse>()
+}
+
+type Result<T> = std::result::Result<T, TransportError>;
+
+/// Connections to one origin, turned by one loop, on its thread.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct Reactor {
+    engine: Mutex<reactor::Reactor>,
+    process: u32,
+    #[pyo3(get)]
+    event_loop: Py<PyAny>,
+    create_future: Py<PyAny>,
+    waiting: Mutex<HashMap<Key, Waiter>>,
+    /// When the loop will ring, if it will.
+    armed: Mutex<Option<Instant>>,
+    /// Whether the loop will turn at once.
+    soon: AtomicBool,
+}
+
+/// Who waits for an operation.
+struct Waiter {
+    future: Py<PyAny>,
+    call: Arc<Call>,
+}
+
+/// What the words of a call's errors name.
+struct Call {
+    url: Py<PyString>,
+    /// The deadline of the whole call, in seconds.
+    timeout: Option<f64>,
+}
+
+impl Call {
+    fn failed(&self, py: Python<'_>, error: TransportError) -> PyErr {
+        let url = self.url.bind(py).to_string();
+        Failure { url: &url, seconds: self.timeout, error }.into_py(py)
+    }
+}
+
+#[pymethods]
+impl Reactor {
+    #[new]
+    #[pyo3(signature = (event_loop, scheme, host, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false))]
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn new(
+        event_loop: &Bound<'_, PyAny>,
+        scheme: &str,
+        host: &str,
+        max_idle: usize,
+        connect_timeout: Option<f64>,
+        read_timeout: Option<f64>,
+        tls: Option<&Bound<'_, TlsSettings>>,
+        tcp_keepalive: bool,
+    ) -> PyResult<Self> {
+        if scheme == "https" && tls.is_none() {
+            return Err(PyValueError::new_err("tls: an https origin needs TlsSettings"));
+        }
+        let tls = tls.filter(|_| scheme == "https").map(|tls| Arc::clone(&tls.get().0));
+        let engine = reactor::Reactor::new(PoolOptions {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            // It comes with each address.
+            port: 0,
+            max_idle,
+            connect_timeout: connect_timeout.map(duration),
+            read_timeout: read_timeout.map(duration),
+            tls,
+            proxy: None,
+            tcp_keepalive,
+            interrupt: signals::ask,
+        })?;
+        Ok(Self {
+            process: engine.process(),
+            engine: Mutex::new(engine),
+            event_loop: event_loop.clone().unbind(),
+            create_future: event_loop.getattr("create_future")?.unbind(),
+            waiting: Mutex::default(),
+            armed: Mutex::default(),
+            soon: AtomicBool::new(false),
+        })
+    }
+
+    /// Have the loop watch the engine's descriptor.
+    fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let descriptor = lock(&slf.get().engine).descriptor();
+        let turn = slf.getattr(intern!(py, "_turn"))?;
+        slf.get().event_loop.bind(py).call_method1("add_reader", (descriptor, turn))?;
+        Ok(())
+    }
+
+    /// Do what can be done without waiting: for the loop to call when the descriptor is readable.
+    #[pyo3(name = "_turn")]
+    fn turn(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let mut finished = Vec::new();
+        // Nothing of Python's is touched under the lock: it could run anything.
+        let turned = lock(&this.engine).turn(&mut finished);
+        for (key, result) in finished {
+            let Some(waiter) = lock(&this.waiting).remove(&key) else { continue };
+            Self::resolve(slf, key, &waiter.future, &waiter.call, result)?;
+        }
+        Self::look_ahead(slf)?;
+        Ok(turned?)
+    }
+
+    /// Turn because time has passed: for the loop to call when the alarm is due.
+    #[pyo3(name = "_ring")]
+    fn ring(slf: &Bound<'_, Self>) -> PyResult<()> {
+        *lock(&slf.get().armed) = None;
+        Self::turn(slf)
+    }
+
+    /// Turn because there is more to do at once.
+    #[pyo3(name = "_go_on")]
+    fn go_on(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().soon.store(false, Ordering::Relaxed);
+        Self::turn(slf)
+    }
+
+    /// Return an idle connection that is alive, or `None`.
+    fn take_idle(slf: &Bound<'_, Self>, url: Py<PyString>) -> Option<ReactorConnection> {
+        let key = lock(&slf.get().engine).take_idle()?;
+        Some(ReactorConnection { reactor: slf.clone().unbind(), key, url, timeout: None })
+    }
+
+    /// Begin to connect to one of the addresses, in their order; `connected` waits for it.
+    fn dial(
+        slf: &Bound<'_, Self>,
+        addresses: &Bound<'_, PyList>,
+        url: Py<PyString>,
+        timeout: Option<f64>,
+    ) -> PyResult<ReactorConnection> {
+        let py = slf.py();
+        let addresses = addresses
+            .iter()
+            .map(|address| socket_address(&address))
+            .collect::<PyResult<Vec<SocketAddr>>>()?;
+        let begun = lock(&slf.get().engine).connect(addresses, timeout.map(from_now));
+        match begun {
+            Ok(key) => Ok(ReactorConnection { reactor: slf.clone().unbind(), key, url, timeout }),
+            Err(error) => Err(Call { url, timeout }.failed(py, error)),
+        }
+    }
+
+    /// Drop the idle connections.
+    fn close(&self) {
+        if self.is_ours() {
+            lock(&self.engine).close();
+        }
+    }
+
+    /// Drop all connections, those in use as well, and leave the loop, if it is not over.
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.is_ours() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        drop(waiting);
+        lock(&self.engine).abandon();
+        let event_loop = self.event_loop.bind(py);
+        if !event_loop.call_method0("is_closed")?.is_truthy()? {
+            let descriptor = lock(&self.engine).descriptor();
+            event_loop.call_method1("remove_reader", (descriptor,))?;
+        }
+        Ok(())
+    }
+
+    /// Return how many connections are open, busy and idle, and how many calls wait for one.
+    fn snapshot(&self) -> (usize, usize, usize, usize) {
+        let now = lock(&self.engine).snapshot();
+        (now.busy + now.idle, now.busy, now.idle, 0)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        visit.call(&self.create_future)?;
+        // Nobody holds the lock while the interpreter may collect.
+        if let Ok(waiting) = self.waiting.try_lock() {
+            for waiter in waiting.values() {
+                visit.call(&waiter.future)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reactor {
+    /// Whether this is the process that made it: in a child of a fork the lock may never open.
+    fn is_ours(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    /// A future for an operation that has begun, done already if the operation is.
+    fn wait<'py>(
+        slf: &Bound<'py, Self>,
+        key: Key,
+        call: &Arc<Call>,
+        done: Option<Result<Outcome>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let future = this.create_future.bind(slf.py()).call0()?;
+        if let Some(result) = done {
+            Self::resolve(slf, key, future.as_unbound(), call, result)?;
+        } else {
+            let waiter = Waiter { future: future.clone().unbind(), call: Arc::clone(call) };
+            let before = lock(&this.waiting).insert(key, waiter);
+            drop(before);
+        }
+        Self::look_ahead(slf)?;
+        Ok(future)
+    }
+
+    /// Gives a future its result, unless it was cancelled.
+    fn resolve(
+        slf: &Bound<'_, Self>,
+        key: Key,
+        future: &Py<PyAny>,
+        call: &Arc<Call>,
+        result: Result<Outcome>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let made = match result {
+            Ok(Outcome::Connected | Outcome::Sent) => Ok(py.None().into_bound(py)),
+            Ok(Outcome::Answered(head)) => {
+                ReactorResponse::new(py, slf.clone().unbind(), key, &head, Arc::clone(call))
+                    .and_then(|response| Bound::new(py, response).map(Bound::into_any))
+            }
+            Ok(Outcome::Data(data)) => Ok(PyBytes::new(py, &data).into_any()),
+            Err(error) => Err(call.failed(py, error)),
+        };
+        let future = future.bind(py);
+        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return Ok(());
+        }
+        match made {
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
+        };
+        Ok(())
+    }
+
+    /// Has the loop call again: at once, or when the next wait's time is over.
+    fn look_ahead(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let (more, alarm) = {
+            let engine = lock(&this.engine);
+            (engine.has_more(), engine.alarm())
+        };
+        let py = slf.py();
+        if more && !this.soon.swap(true, Ordering::Relaxed) {
+            let go_on = slf.getattr(intern!(py, "_go_on"))?;
+            this.event_loop.bind(py).call_method1(intern!(py, "call_soon"), (go_on,))?;
+        }
+        let Some(alarm) = alarm else { return Ok(()) };
+        let earlier = {
+            let mut armed = lock(&this.armed);
+            let earlier = armed.is_none_or(|armed| alarm < armed);
+            if earlier {
+                *armed = Some(alarm);
+            }
+            earlier
+        };
+        if earlier {
+            let seconds = alarm.saturating_duration_since(Instant::now()).as_secs_f64();
+            let ring = slf.getattr(intern!(py, "_ring"))?;
+            this.event_loop.bind(py).call_method1(intern!(py, "call_later"), (seconds, ring))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets who waits; true if somebody did, and was not cancelled.
+    fn forget(&self, py: Python<'_>, key: Key) -> Option<Py<PyAny>> {
+        let waiter = lock(&self.waiting).remove(&key)?;
+        let done = waiter.future.bind(py).call_method0(intern!(py, "done")).ok()?;
+        (!done.is_truthy().unwrap_or(true)).then_some(waiter.future)
+    }
+}
+
+/// A connection that is taken from its pool for one exchange.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct ReactorConnection {
+    reactor: Py<Reactor>,
+    key: Key,
+    url: Py<PyString>,
+    /// What was left of the call's deadline when it was dialled.
+    timeout: Option<f64>,
+}
+
+#[pymethods]
+impl ReactorConnection {
+    /// Whether it has served a call before.
+    #[getter]
+    fn reused(&self) -> bool {
+        self.key.is_reused()
+    }
+
+    /// Wait until the connection is there.
+    fn connected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout: self.timeout });
+        let done = lock(&self.reactor.get().engine).connected(self.key);
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// Send a request; the future's result is its response, the body still to be read.
+    fn exchange<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        target: &str,
+        headers: &Bound<'py, PyList>,
+        body: Option<&Bound<'py, PyBytes>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
+        let done = with_head(method, target, headers, |head| {
+            let bytes = body.map_or(&b""[..], |body| body.as_bytes());
+            let keep = || {
+                body.map_or_else(Bytes::new, |body| {
+                    Bytes::from_owner(PyBackedBytes::from(body.clone()))
+                })
+            };
+            let deadline = timeout.map(from_now);
+            lock(&self.reactor.get().engine).exchange(self.key, head, bytes, keep, deadline)
+        })?;
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// Send the head of a request whose body comes in pieces.
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        target: &str,
+        headers: &Bound<'py, PyList>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
+        let done = with_head(method, target, headers, |head| {
+            lock(&self.reactor.get().engine).begin(self.key, head, timeout.map(from_now))
+        })?;
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// Send a piece of the body, framed if the head announced chunks.
+    fn send_piece<'py>(
+        &self,
+        py: Python<'py>,
+        piece: &Bound<'py, PyAny>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Ok(piece) = piece.cast::<PyBytes>() else {
+            let kind = piece.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("body: a piece must be bytes, not {kind}")));
+        };
+        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
+        let done = lock(&self.reactor.get().engine).send_piece(self.key, piece.as_bytes());
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// End the body; the future's result is the response.
+    fn finish<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
+        let done = lock(&self.reactor.get().engine).finish(self.key);
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// Drop the connection at once, whatever is in progress on it.
+    fn close(&self, py: Python<'_>) {
+        let reactor = self.reactor.get();
+        drop(reactor.forget(py, self.key));
+        if reactor.is_ours() {
+            lock(&reactor.engine).drop_connection(self.key);
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.reactor)
+    }
+}
+
+impl Drop for ReactorConnection {
+    fn drop(&mut self) {
+        let reactor = self.reactor.get();
+        if reactor.is_ours() {
+            lock(&reactor.engine).drop_unanswered(self.key);
+        }
+    }
+}
+
+/// Calls `with` with the parts of a request's head as the transport wants them.
+fn with_head<T>(
+    method: &str,
+    target: &str,
+    headers: &Bound<'_, PyList>,
+    with: impl FnOnce(&RequestHead<'_>) -> T,
+) -> PyResult<T> {
+    let pairs: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
+        headers.iter().map(|pair| pair.extract()).collect::<PyResult<_>>()?;
+    let headers: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| Ok((name.to_str()?, value.to_str()?)))
+        .collect::<PyResult<_>>()?;
+    Ok(with(&RequestHead { method, target, headers: &headers }))
+}
+
+/// An answer whose head has arrived, and whose body arrives as it is asked for.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+struct ReactorResponse {
+    /// 200 to 999.
+    #[pyo3(get)]
+    status: u16,
+    /// 10 or 11.
+    #[pyo3(get)]
+    version: u8,
+    /// Names in lower case, repeats joined.
+    #[pyo3(get)]
+    headers: Py<PyDict>,
+    /// The reason phrase.
+    #[pyo3(get)]
+    reason: String,
+    reactor: Py<Reactor>,
+    key: Key,
+    call: Arc<Call>,
+}
+
+impl ReactorResponse {
+    fn new(
+        py: Python<'_>,
+        reactor: Py<Reactor>,
+        key: Key,
+        head: &ResponseHead,
+        call: Arc<Call>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            status: head.status,
+            version: head.version,
+            headers: header_dict(py, head)?,
+            reason: latin_1(&head.reason),
+            reactor,
+            key,
+            call,
+        })
+    }
+}
+
+#[pymethods]
+impl ReactorResponse {
+    /// Return what `read` would give if it need not wait, else `None`.
+    #[pyo3(signature = (amount=None))]
+    fn read_now<'py>(
+        &self,
+        py: Python<'py>,
+        amount: Option<i64>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let amount = amount.and_then(|amount| usize::try_from(amount).ok());
+        let reactor = self.reactor.get();
+        let read = {
+            let mut engine = lock(&reactor.engine);
+            if !engine.is_here(self.key, amount) {
+                return Ok(None);
+            }
+            engine.read(self.key, amount)
+        };
+        match read {
+            Some(Ok(Outcome::Data(data))) => Ok(Some(PyBytes::new(py, &data))),
+            Some(Err(error)) => Err(self.call.failed(py, error)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Read all that is left, or exactly `amount` bytes unless the body ends.
+    #[pyo3(signature = (amount=None))]
+    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
+        let amount = amount.and_then(|amount| usize::try_from(amount).ok());
+        let reactor = self.reactor.get();
+        if lock(&reactor.waiting).contains_key(&self.key) {
+            return Err(PyRuntimeError::new_err("another task is reading this body"));
+        }
+        let done = lock(&reactor.engine).read(self.key, amount);
+        Reactor::wait(self.reactor.bind(py), self.key, &self.call, done)
+    }
+
+    /// Set how long, in seconds, each wait for more of the body may take.
+    fn set_timeout(&self, seconds: Option<f64>) -> PyResult<()> {
+        if lock(&self.reactor.get().engine).set_timeout(self.key, seconds.map(duration)) {
+            return Ok(());
+        }
+        Err(PyAttributeError::new_err("the body has been read: there is no connection to wait for"))
+    }
+
+    /// Give up what is left; a read that another task waits for fails.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let reactor = self.reactor.get();
+        let waiting = reactor.forget(py, self.key);
+        if reactor.is_ours() {
+            lock(&reactor.engine).give_up(self.key);
+        }
+        if let Some(future) = waiting {
+            let failed = self.call.failed(py, TransportError::Closed);
+            future.bind(py).call_method1(intern!(py, "set_exception"), (failed,))?;
+        }
+        Ok(())
+    }
+
+    /// Drop the connection at once: the read that was waited for is not wanted any more.
+    fn abandon(&self, py: Python<'_>) {
+        let reactor = self.reactor.get();
+        drop(reactor.forget(py, self.key));
+        if reactor.is_ours() {
+            lock(&reactor.engine).drop_connection(self.key);
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.reactor)?;
+        visit.call(&self.headers)
+    }
+}
+
+impl Drop for ReactorResponse {
+    fn drop(&mut self) {
+        let reactor = self.reactor.get();
+        if reactor.is_ours() {
+            lock(&reactor.engine).give_up(self.key);
+        }
+    }
+}
+
+/// An address as `socket.getaddrinfo` gives it: host and port, and of IPv6 flow and scope as well.
+fn socket_address(address: &Bound<'_, PyAny>) -> PyResult<SocketAddr> {
+    let text: String = address.get_item(0)?.extract()?;
+    let port: u16 = address.get_item(1)?.extract()?;
+    let host = text.split('%').next().unwrap_or_default();
+    let ip: IpAddr = host
+        .parse()
+        .map_err(|_| PyValueError::new_err(format!("addresses: {text:?} is no IP address")))?;
+    Ok(match ip {
+        IpAddr::V6(ip) if address.len()? >= 4 => {
+            let (flow, scope) = (address.get_item(2)?.extract()?, address.get_item(3)?.extract()?);
+            SocketAddrV6::new(ip, port, flow, scope).into()
+        }
+        ip => SocketAddr::new(ip, port),
+    })
+}

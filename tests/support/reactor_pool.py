@@ -1,0 +1,132 @@
+"""The reactor's pool with the manners of the blocking one, so that one test serves both.
+
+Each operation runs the pool's own loop until it is done.
+"""
+
+import asyncio
+import contextlib
+
+from sagewire._impl import reactor
+
+
+class ReactorPool:
+    """As `transport.Pool`, each wait under a loop of its own."""
+
+    def __init__(self, scheme, host, port, *, loop=None, **settings):
+        self.loop = loop or asyncio.new_event_loop()
+        self._address = (host.strip("[]"), port)
+        self._pool = reactor.Pool(self.loop, scheme, host, **settings)
+        self._pool.start()
+
+    def take(self, url, timeout):
+        self.turn()  # the loop hears of idle connections that have ended
+        taken = self._pool.take_idle(url)
+        if taken is None:
+            taken = self._pool.dial([self._address], url, timeout)
+            self.run(taken.connected())
+        return ReactorExchange(self, taken)
+
+    def snapshot(self):
+        return self._pool.snapshot()
+
+    def close(self):
+        self._pool.close()
+        self.turn()
+
+    def turn(self):
+        """Let the loop do what it has to do, and no more."""
+        if not (self.loop.is_closed() or self.loop.is_running() or asyncio._get_running_loop()):
+            self.loop.call_soon(self.loop.stop)
+            self.loop.run_forever()
+
+    def run(self, awaitable):
+        async def waited():
+            return await awaitable
+
+        return self.loop.run_until_complete(waited())
+
+    def __del__(self):
+        if not self.loop.is_closed():
+            with contextlib.suppress(Exception):
+                self._pool.abandon()
+                self.loop.close()
+
+
+class ReactorExchange:
+    """As `transport.Connection`."""
+
+    def __init__(self, pool, connection):
+        self._pool = pool
+        self._connection = connection
+        self._taken = False
+
+    @property
+    def reused(self):
+        return self._connection.reused
+
+    def exchange(self, method, target, headers, body, timeout):
+        if self._taken:
+            raise RuntimeError("the connection is closed or in use")
+        self._taken = True
+        return ReactorBody(
+            self._pool,
+            self._pool.run(_exchange(self._connection, method, target, headers, body, timeout)),
+        )
+
+    def close(self):
+        self._taken = True
+        self._connection.close()
+        self._pool.turn()
+
+
+async def _exchange(connection, method, target, headers, body, timeout):
+    try:
+        if body is None or isinstance(body, bytes):
+            return await connection.exchange(method, target, headers, body, timeout)
+        if isinstance(body, (bytearray, memoryview)):
+            return await connection.exchange(method, target, headers, bytes(body), timeout)
+        await connection.begin(method, target, headers, timeout)
+        for piece in body:
+            await connection.send_piece(piece, timeout)
+        return await connection.finish(timeout)
+    except BaseException:
+        connection.close()
+        raise
+
+
+class ReactorBody:
+    """As `transport.Response`."""
+
+    def __init__(self, pool, response):
+        self._pool = pool
+        self._response = response
+
+    def __getattr__(self, name):
+        return getattr(self._response, name)
+
+    def read(self, amount=None):
+        data = self._response.read_now(amount)
+        return self._pool.run(self._waited(amount)) if data is None else data
+
+    def close(self):
+        self._response.close()
+        self._pool.turn()
+
+    def __del__(self):
+        self._response = None  # dropped, and the loop lets the socket go
+        self._pool.turn()
+
+    def readinto(self, buffer):
+        view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("buffer: must be writable")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    async def _waited(self, amount):
+        try:
+            return await self._response.read(amount)
+        except BaseException:
+            self._response.abandon()
+            raise
