@@ -102,8 +102,9 @@ class Config:
     `"bearer"` with `AWS_BEARER_TOKEN_SAGEMAKER`, or `sagewire.UNSIGNED`),
     `user_agent`, `user_agent_extra`, `user_agent_appid`, `connect_timeout` and `read_timeout`
     (seconds, `None` waits for ever), `parameter_validation`, `max_pool_connections`, `retries`
-    (`mode`, and `max_attempts` retries or `total_max_attempts`), `client_cert` (a path, or a pair
-    of certificate and key), `use_dualstack_endpoint`, `use_fips_endpoint`,
+    (`mode`, which is boto3's `standard`, `legacy` or `adaptive`, or `safe`, which repeats only what
+    provably never ran; and `max_attempts` retries or `total_max_attempts`), `client_cert` (a path,
+    or a pair of certificate and key), `use_dualstack_endpoint`, `use_fips_endpoint`,
     `ignore_configured_endpoint_urls`, `defaults_mode` and `tcp_keepalive`.
 
     Raises `TypeError` for an unknown field, and boto3's exceptions for a value that is not allowed.

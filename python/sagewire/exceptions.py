@@ -222,7 +222,9 @@ class HTTPClientError(BotoCoreError):
 class ConnectionClosedError(HTTPClientError):
     """The connection ended before a whole answer's head had arrived.
 
-    Also, as in boto3, where a file of `client_cert` cannot be read: then the words say so.
+    Also, as in boto3, where a file of `client_cert` cannot be read: then the words say so. `kwargs`
+    has a true `stale` where not a byte had, on a connection that had served before: as a rule it
+    was closed while it was idle.
     """
 
     fmt = (

@@ -189,6 +189,10 @@ def frozen(client: SageMakerRuntime, time: str) -> list[float]:
     client._ambient.uniform = lambda: 0.5
     client._ambient.new_id = lambda: INVOCATION_ID
     client._ambient.sleep = sleeps.append
+    # The recording waited for the client's own rate without noting it, by a clock that went on.
+    elapsed = [0.0]
+    client._ambient.monotonic = lambda: elapsed[0]
+    client._ambient.hold = lambda seconds: elapsed.append(elapsed.pop() + seconds)
     return sleeps
 
 

@@ -234,8 +234,6 @@ def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"config": sagewire.Config(retries={"mode": "adaptive"})}, "supported are 'standard'"),
-        ({"config": sagewire.Config(retries={"mode": "safe"})}, "supported are 'standard'"),
         ({"config": sagewire.Config(signature_version="v2")}, "'v2' is not supported"),
         ({"verify": " "}, "^Invalid CA bundle"),
     ],

@@ -41,6 +41,12 @@ def test_inputs_are_botocores_in_model_order(theirs: ServiceModel, operation: Op
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
+def test_a_bodys_limit_is_botocores(theirs: ServiceModel, operation: Operation) -> None:
+    body = theirs.operation_model(operation.name).input_shape.members["Body"]
+    assert operation.body_limit == body.metadata["max"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
 def test_outputs_and_errors_are_botocores(theirs: ServiceModel, operation: Operation) -> None:
     model = theirs.operation_model(operation.name)
     headers = [

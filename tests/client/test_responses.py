@@ -15,7 +15,6 @@ import pytest
 
 import sagewire
 from tests.client import recorded
-from tests.client.claims import reason_not_yet
 from tests.client.differences import ANY, RESPONSES, changed
 from tests.support import vectors
 from tests.support.capture import CaptureServer
@@ -32,16 +31,7 @@ def parameters() -> list[Any]:
     if not CASES:
         absent = pytest.mark.skip(reason="recorded vectors are not part of a clone")
         return [pytest.param({}, id="absent", marks=absent)]
-    return [
-        pytest.param(
-            case,
-            id=case["id"],
-            marks=[pytest.mark.skip(reason=reason)]
-            if (reason := reason_not_yet(case["id"]))
-            else [],
-        )
-        for case in CASES
-    ]
+    return [pytest.param(case, id=case["id"]) for case in CASES]
 
 
 @contextlib.contextmanager

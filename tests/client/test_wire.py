@@ -9,7 +9,6 @@ import pytest
 
 import sagewire
 from tests.client import recorded
-from tests.client.claims import reason_not_yet
 from tests.client.differences import ANY, WIRE, changed
 from tests.support import vectors
 from tests.support.capture import Captured, CaptureServer
@@ -26,16 +25,7 @@ def parameters() -> list[Any]:
     if not CASES:
         absent = pytest.mark.skip(reason="recorded vectors are not part of a clone")
         return [pytest.param({}, id="absent", marks=absent)]
-    return [
-        pytest.param(
-            case,
-            id=case["id"],
-            marks=[pytest.mark.skip(reason=reason)]
-            if (reason := reason_not_yet(case["id"]))
-            else [],
-        )
-        for case in CASES
-    ]
+    return [pytest.param(case, id=case["id"]) for case in CASES]
 
 
 @pytest.mark.parametrize("case", parameters())

@@ -47,14 +47,27 @@ def _uuid(digits: str) -> str:
 class Ambient:
     """The functions a client asks.
 
-    `now` (seconds since 1970), `monotonic` (seconds since whenever), `sleep`, `uniform`, `new_id`.
+    `now` (seconds since 1970), `monotonic` (seconds since whenever), `sleep` (between attempts),
+    `hold` (before one, for the client's own rate), `uniform`, `new_id`. So many seconds as `offset`
+    says the service's clock is ahead of ours, as far as its refusals have told.
     """
 
-    __slots__ = ("monotonic", "new_id", "now", "sleep", "uniform")
+    __slots__ = ("hold", "monotonic", "new_id", "now", "offset", "sleep", "uniform")
 
     def __init__(self) -> None:
+        self.offset = 0.0
         self.now: Callable[[], float] = time.time
         self.monotonic: Callable[[], float] = time.monotonic
         self.sleep: Callable[[float], None] = time.sleep
+        self.hold: Callable[[float], None] = time.sleep
         self.uniform: Callable[[], float] = uniform
         self.new_id: Callable[[], str] = new_id
+
+    def service_time(self) -> float:
+        """Return the time by the service's clock, in seconds since 1970."""
+        return self.now() + self.offset
+
+    @property
+    def clock(self) -> "Callable[[], float]":
+        """What says the time to sign for; ours, while nobody has objected to it."""
+        return self.service_time if self.offset else self.now

@@ -5,7 +5,8 @@ A driver does what takes time, and asks a `Call` for everything else. The blocki
 
     call = Call(outgoing, operation, request, options)
     while True:
-        seconds = call.begin()               # 0, or so many seconds to wait before sending
+        while seconds := call.begin():       # the client's own rate: wait so long and ask again
+            ... wait
         try:
             signer = outgoing.signer()       # may wait for credentials
             hashed = call.hashed()           # reads a file; bytes are handed through
@@ -27,14 +28,16 @@ it the attempts that were made.
 """
 
 from sagewire.client.answers import ServiceError, metadata
-from sagewire.client.payload import FilePayload, StreamPayload
+from sagewire.client.payload import BufferPayload, FilePayload, StreamPayload
 from sagewire.client.results import Attempt
 from sagewire.client.views import NO_OPTIONS
 from sagewire.exceptions import DeadlineExceededError, ReadTimeoutError, UnseekableStreamError
-from sagewire.retries import Failure, ttl
+from sagewire.retries.failure import Failure
+from sagewire.retries.server_time import offset_taught, ttl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sagewire.client.call import Request
@@ -49,7 +52,7 @@ _HASHED_BY_THE_SIGNER_BYTES = 65_536
 
 def is_streamed(body: "Any") -> bool:
     """Say whether a request's body comes in pieces, from a file."""
-    return isinstance(body, (FilePayload, StreamPayload))
+    return isinstance(body, (BufferPayload, FilePayload, StreamPayload))
 
 
 class Call:
@@ -60,6 +63,7 @@ class Call:
     """
 
     __slots__ = (
+        "_corrected",
         "_deadline",
         "_expiry",
         "_hash",
@@ -92,12 +96,15 @@ class Call:
         self.options = options
         self.max_attempts = options.max_attempts or policy.max_attempts
         self.read_timeout = outgoing.read_timeout
+        if request.length is not None and request.length > operation.body_limit:
+            outgoing.warn_of_size(operation, request.length)
         self.identity = ambient.new_id()
         self.attempt = 1
         self.progress = (
             f"attempt=1; max={self.max_attempts}" if policy.states_max_at_once else "attempt=1"
         )
         self._hash: str | None = None
+        self._corrected = False
         self._price = 0
         self._expiry: str | None = None
         self._history: tuple[tuple[Any, ...], ...] = ()
@@ -105,9 +112,12 @@ class Call:
         self._deadline = None if options.timeout is None else ambient.monotonic() + options.timeout
 
     def begin(self) -> float:
-        """Begin an attempt; return how many seconds to wait before anything is sent."""
-        self._started = self._outgoing.ambient.monotonic()
-        return 0.0
+        """Begin an attempt and return 0; or return how many seconds to wait before asking again."""
+        now = self._started = self._outgoing.ambient.monotonic()
+        limiter = self._outgoing.policy.limiter
+        if limiter is None:
+            return 0.0
+        return self._affordable(limiter.take(now), None)
 
     def left(self) -> "tuple[float, float] | None":
         """Return what is left of the call's deadline, and how long it was, in seconds.
@@ -152,6 +162,8 @@ class Call:
         """Return a success's `ResponseMetadata`, and the fields of all attempts."""
         policy = self._outgoing.policy
         policy.succeeded(self._price)
+        if policy.limiter is not None:
+            policy.limiter.heard(self._outgoing.ambient.monotonic(), throttled=False)
         described = metadata(status, headers)
         if policy.notes_of_success(self.attempt, self.max_attempts):
             described["MaxAttemptsReached"] = True
@@ -181,6 +193,8 @@ class Call:
         self._expiry = ttl(headers, self.read_timeout) or self._expiry
         notes: dict[str, Any] = {}
         seconds = self.pause_after(failure, notes)
+        if self._has_learnt_the_time(answer.code, headers):
+            seconds = 0.0
         if seconds is None:
             described.update(notes)
             described["RetryAttempts"] = self.attempt - 1
@@ -230,6 +244,10 @@ class Call:
     def pause_after(self, failure: Failure, notes: "dict[str, Any]") -> "float | None":
         """Return the seconds to wait before the next attempt; `None`, with notes, for none."""
         outgoing = self._outgoing
+        if outgoing.policy.limiter is not None:
+            outgoing.policy.limiter.heard(
+                outgoing.ambient.monotonic(), throttled=failure.is_throttling
+            )
         again = outgoing.policy.wait(
             failure, self.attempt, self.max_attempts, outgoing.ambient.uniform(), notes
         )
@@ -238,9 +256,22 @@ class Call:
         seconds, self._price = again
         return seconds
 
+    def _has_learnt_the_time(self, code: "Any", headers: "Mapping[str, str]") -> bool:
+        """Say whether a refusal taught the service's clock, and the call may be signed for it.
+
+        Once a call: a second refusal has another reason.
+        """
+        outgoing = self._outgoing
+        taught = offset_taught(code, headers, outgoing.ambient.service_time())
+        if taught is None or self._corrected or outgoing.signature is None:
+            return False
+        self._corrected = True
+        outgoing.ambient.offset += taught
+        return self.attempt < self.max_attempts
+
     def _affordable(self, seconds: float, cause: "Exception | None") -> float:
         """Return the seconds of a wait if the deadline leaves time to send anything after it."""
-        if self._deadline is not None:
+        if self._deadline is not None and seconds:
             left = self._deadline - self._outgoing.ambient.monotonic()
             if left <= seconds:
                 raise self.abandon(self.exceeded("waiting to try again")) from cause

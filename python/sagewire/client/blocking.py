@@ -46,11 +46,10 @@ class Sender:
         error for none, `DeadlineExceededError` where the deadline leaves no time for another.
         """
         call = Call(self.outgoing, operation, request, options)
-        sleep = self.outgoing.ambient.sleep
+        ambient = self.outgoing.ambient
         while True:
-            pause = call.begin()
-            if pause:
-                sleep(pause)
+            while pause := call.begin():
+                ambient.hold(pause)
             data = b""
             try:
                 response = self._exchange(call)
@@ -66,7 +65,7 @@ class Sender:
                     described, attempts = call.succeeded(response.status, response.headers)
                     return result(operation, response, described, attempts, data)
                 pause = call.refused(response.status, response.headers, error_body(response))
-            sleep(pause)
+            ambient.sleep(pause)
             call.again()
 
     def _exchange(self, call: Call) -> "Any":
@@ -79,7 +78,7 @@ class Sender:
             return outgoing.template(call.options).attempt(
                 self.pool,
                 signer,
-                outgoing.ambient.now,
+                outgoing.ambient.clock,
                 request.url,
                 request.target,
                 request.members,
@@ -97,13 +96,12 @@ class Sender:
 
 def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
     """Send a call on its long way; raises as `Sender.send`, and what a handler raises."""
-    sleep = core.ambient.sleep
+    ambient = core.ambient
     answer = hooked.begin()
     try:
         while answer is None:
-            pause = hooked.call.begin()
-            if pause:
-                sleep(pause)
+            while pause := hooked.call.begin():
+                ambient.hold(pause)
             request = hooked.request()
             try:
                 response, data = _answered(hooked, core, request)
@@ -112,7 +110,7 @@ def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
             else:
                 answer, pause = hooked.received(response, data)
             if answer is None:
-                sleep(pause)
+                ambient.sleep(pause)
                 hooked.call.again()
     except Exception as error:
         hooked.ended(error)

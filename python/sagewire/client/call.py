@@ -173,7 +173,7 @@ def sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
     """Return what to send of a body, and its length, `None` where only the sending will tell."""
     if isinstance(body, str):
         body = body.encode("utf-8")
-    elif isinstance(body, (bytearray, memoryview)):
+    elif isinstance(body, bytearray):
         # A snapshot: what is hashed, sent and sent again is the same, whatever other threads do.
         body = bytes(body)
     elif isinstance(body, bytes):

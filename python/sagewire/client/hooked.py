@@ -7,7 +7,8 @@ it always decides. As there, a driver does what takes time, and asks a `Hooked` 
     answer = hooked.begin()                     # a handler's own, or None
     try:
         while answer is None:
-            ... wait hooked.call.begin() seconds
+            while seconds := hooked.call.begin():
+                ... wait
             hooked.credentials = ...            # asked when it comes to signing; may raise
             request = hooked.request()          # made and signed
             try:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from sagewire.client.outgoing import Outgoing
     from sagewire.client.views import Options
     from sagewire.model.shapes import Operation
-    from sagewire.retries import Failure
+    from sagewire.retries.failure import Failure
     from sagewire.sigv4 import Credentials
 
     Answer = tuple[Any, dict[str, Any]]

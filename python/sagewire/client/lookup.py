@@ -1,7 +1,6 @@
 """One setting by its names in `Config`, the environment and the profile, and checks on settings."""
 
 from sagewire import config as checks
-from sagewire.exceptions import InvalidConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,12 +53,3 @@ def check_words(lookup: Lookup) -> None:
         word = lookup(field, f"AWS_{field.upper()}")
         if word is not None:
             checks.check_choice(field, word)
-
-
-def check_built(mode: str) -> None:
-    """Raise `InvalidConfigError` for a retry mode that is not built yet."""
-    if mode in ("adaptive", "safe"):
-        raise InvalidConfigError(
-            error_msg=f"retry mode {mode!r} is not supported by this release of sagewire; "
-            "supported are 'standard' and 'legacy'."
-        )

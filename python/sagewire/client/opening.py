@@ -69,7 +69,7 @@ class Core:
             region=settings.region,
             source=settings.source,
             signature=version if settings.signed else None,
-            policy=policy(settings.retry_mode, settings.max_attempts),
+            policy=policy(settings.retry_mode, settings.max_attempts, self.ambient.monotonic()),
             user_agent=settings.user_agent(),
             read_timeout=config.read_timeout,
             ambient=self.ambient,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sagewire.client.views import Options
     from sagewire.credentials.sources import Source
     from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
     from sagewire.retries import Policy
     from sagewire.sigv4 import Credentials
 
@@ -39,6 +40,7 @@ class Outgoing:
         "_signer",
         "_templates",
         "_user_agent",
+        "_warned_of_size",
         "ambient",
         "policy",
         "read_timeout",
@@ -66,6 +68,7 @@ class Outgoing:
         self.read_timeout = read_timeout
         self.source = source
         self.warned = False
+        self._warned_of_size = False
         self._region = region
         self._host = origin.host_header
         self._user_agent = user_agent
@@ -122,6 +125,21 @@ class Outgoing:
                 self._templates.clear()
             self._templates[extra] = known
         return known
+
+    def warn_of_size(self, operation: "Operation", length: int) -> None:
+        """Say that a body is larger than the service takes, before it is sent. Once."""
+        if self._warned_of_size:
+            return
+        self._warned_of_size = True
+        import logging
+
+        logging.getLogger("sagewire").warning(
+            "The body of %s has %d bytes, and the service takes %d: it is sent all the same, and "
+            "will be refused unless the limit has been raised. (Said once per client.)",
+            operation.name,
+            length,
+            operation.body_limit,
+        )
 
     def trace_id(self) -> "str | None":
         """Return the trace of the Lambda invocation that makes the call, as it is passed on."""

@@ -7,6 +7,7 @@ before the body), once to be sent; both times from where it stood when the call 
 import os
 
 from sagewire.exceptions import BodyChangedError, UnseekableStreamError
+from sagewire.model import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,15 +18,20 @@ HASH_PIECE_BYTES = 1024 * 1024
 SEND_PIECE_BYTES = 128 * 1024
 
 
-def of_object(body: "Any", *, signed: bool) -> "bytes | FilePayload | StreamPayload":
+def of_object(
+    body: "Any", *, signed: bool
+) -> "bytes | BufferPayload | FilePayload | StreamPayload":
     """Return what to send for a body that is neither text nor bytes of any kind.
 
     An object that cannot seek can only be sent unsigned. Raises `TypeError`, `OSError` or
     `ValueError` that name `Body` for objects that cannot be sent at all.
     """
     if not hasattr(body, "read"):
+        if report.is_buffer(body):
+            return _of_buffer(body)
         raise TypeError(
-            f"Body: expected bytes, bytearray, str or a file, got {type(body).__name__}"
+            f"Body: expected bytes, bytearray, another buffer, str or a file, "
+            f"got {type(body).__name__}"
         )
     if hasattr(body, "__len__") and len(body) == 0:
         return b""
@@ -79,25 +85,67 @@ def _named(error: "OSError | ValueError") -> "OSError | ValueError":
     return type(error)(f"Body: {error}")
 
 
+def _of_buffer(body: "Any") -> "bytes | BufferPayload":
+    view = memoryview(body)
+    # A small one is copied, and so is one whose bytes do not stand in a row.
+    if view.nbytes <= SEND_PIECE_BYTES or not view.c_contiguous:
+        return view.tobytes()
+    return BufferPayload(view.cast("B"))
+
+
+class BufferPayload:
+    """A large array or another object's memory, sent without a copy of the whole of it."""
+
+    __slots__ = ("_hash", "_view", "length")
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._hash: str | None = None
+        self.length = len(view)
+
+    def digest(self) -> str:
+        """Return the payload's SHA-256 in hex, made once for all attempts."""
+        if self._hash is None:
+            from hashlib import sha256
+
+            self._hash = sha256(self._view).hexdigest()
+        return self._hash
+
+    def pieces(self) -> "Iterator[bytes]":
+        """Yield the memory, piece by piece."""
+        for start in range(0, self.length, SEND_PIECE_BYTES):
+            yield bytes(self._view[start : start + SEND_PIECE_BYTES])
+
+    def rewind(self) -> None:
+        """Do nothing: it is where it was."""
+
+
 class FilePayload:
     """A seekable file from `start` on, `length` bytes of it."""
 
-    __slots__ = ("_file", "_start", "length")
+    __slots__ = ("_file", "_hash", "_start", "length")
 
     def __init__(self, file: "Any", start: int, length: int) -> None:
         self._file = file
         self._start = start
+        self._hash: str | None = None
         self.length = length
 
     def digest(self) -> str:
-        """Return the payload's SHA-256 in hex and put the file back to where it was."""
+        """Return the payload's SHA-256 in hex and put the file back to where it was.
+
+        Made once for all attempts, unless the file's length changes between two.
+        """
+        if self._hash is not None:
+            return self._hash
         from hashlib import sha256
 
         hashed = sha256()
         for piece in self.pieces(HASH_PIECE_BYTES):
             hashed.update(piece)
         self._file.seek(self._start)
-        return hashed.hexdigest()
+        self._hash = hashed.hexdigest()
+        return self._hash
 
     def pieces(self, size: int = SEND_PIECE_BYTES) -> "Iterator[bytes]":
         """Yield exactly `length` bytes.
@@ -133,7 +181,9 @@ class FilePayload:
             self._file.seek(self._start)
         except (OSError, ValueError):
             raise UnseekableStreamError(stream_object=self._file) from None
-        self.length = max(end - self._start, 0)
+        length = max(end - self._start, 0)
+        if length != self.length:
+            self.length, self._hash = length, None
 
 
 class StreamPayload:

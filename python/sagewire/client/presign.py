@@ -102,7 +102,7 @@ def presigned(
 
     `credentials` is asked when it comes to signing.
     """
-    settings, at = core.settings, int(core.ambient.now())
+    settings, at = core.settings, int(core.ambient.service_time())
     if meta.events.active:
         from sagewire.client.steps import presigned_with_handlers
 

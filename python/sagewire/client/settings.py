@@ -8,7 +8,7 @@ import os
 
 from sagewire import config as checks
 from sagewire.client import sessions, user_agent
-from sagewire.client.lookup import Lookup, check_built, check_words
+from sagewire.client.lookup import Lookup, check_words
 from sagewire.config import Config
 from sagewire.credentials import chain, profiles
 from sagewire.credentials.context import Context
@@ -227,7 +227,6 @@ class Settings:
             mode = lookup.elsewhere("AWS_RETRY_MODE", "retry_mode")
         mode = "standard" if mode is None else mode
         checks.check_retry_mode(mode)
-        check_built(mode)
         attempts = retries.get("total_max_attempts")
         if attempts is None and "max_attempts" in retries:
             attempts = retries["max_attempts"] + 1

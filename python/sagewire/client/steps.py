@@ -141,7 +141,7 @@ class Steps:
             region=scope.get("region") or self._meta.region_name,
             service=scope.get("signing_name") or SIGNING_NAME,
             credentials=self.credentials,
-            at=int(self._core.ambient.now()),
+            at=int(self._core.ambient.service_time()),
             hashed=lambda: _hashed(self._payloads.of(request.body, hashed=True)),
         )
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _ALLOWED = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!$%&'*+-.^_`|~,"
 )
-_RETRY_MODE_LETTERS = {"legacy": "D", "standard": "E"}
+# `safe` is no mode of the AWS SDKs and has no letter.
+_RETRY_MODE_LETTERS = {"legacy": ("D",), "standard": ("E",), "adaptive": ("F",), "safe": ()}
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 
 
@@ -46,8 +47,10 @@ def build(
     execution = environ.get("AWS_EXECUTION_ENV")
     if execution:
         parts.append(f"exec-env/{_clean(execution)}")
-    letters = [_RETRY_MODE_LETTERS[retry_mode], *(("N",) if custom_endpoint else ()), *features]
-    parts += [f"m/{','.join(letters)}", f"cfg/retry-mode#{retry_mode}"]
+    letters = [*_RETRY_MODE_LETTERS[retry_mode], *(("N",) if custom_endpoint else ()), *features]
+    if letters:
+        parts.append(f"m/{','.join(letters)}")
+    parts.append(f"cfg/retry-mode#{retry_mode}")
     if appid:
         parts.append(f"app/{_clean(appid, also='#')}")
     if extra:

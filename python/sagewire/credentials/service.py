@@ -17,7 +17,8 @@ from sagewire.exceptions import (
     HTTPClientError,
     InvalidConfigError,
 )
-from sagewire.retries import Failure, policy
+from sagewire.retries import policy
+from sagewire.retries.failure import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Caller:
         `signed_by` are the credentials, the region and the service's name in the signature. Raises
         `ClientError` for the service's error, and the transport's exceptions.
         """
-        rules = policy(self._mode, self.attempts)
+        rules = policy(self._mode, self.attempts, clock.now())
         identity = ("amz-sdk-invocation-id", _new_id())
         attempt = 1
         with self._line() as line:

@@ -40,9 +40,20 @@ def check(operation: "Operation", parameters: "Mapping[str, Any]") -> None:
         raise ParamValidationError(report="\n".join(lines))
 
 
+def is_buffer(value: "Any") -> bool:
+    """Say whether a value exports memory that can be sent: a `memoryview`, an array of numbers."""
+    try:
+        with memoryview(value) as view:
+            # A number has memory too, and an array of objects has only their addresses.
+            return view.ndim > 0 and not {"O", "P"} & set(view.format)
+    except (TypeError, ValueError, BufferError):
+        return False
+
+
 def _finding(member: "Member", value: "Any") -> "str | None":
     if member.type == "blob":
-        if isinstance(value, (bytes, bytearray, str)) or hasattr(value, "read"):
+        known = isinstance(value, (bytes, bytearray, str)) or hasattr(value, "read")
+        if known or is_buffer(value):
             return None
         return _wrong_type(member, value, _BODY_TYPES)
     expected = int if member.type == "integer" else str

@@ -43,6 +43,10 @@ ERROR_MEMBERS: "dict[str, tuple[tuple[str, type], ...]]" = {
     "ValidationError": (("Message", str),),
 }
 
+# The most that the model states; clients do not check it, the service does.
+_BODY_BYTES = 6_291_456
+_ASYNC_BODY_BYTES = 128_000
+
 _ENDPOINT_NAME = Member("EndpointName", "path")
 _BODY = Member("Body", "body", type="blob")
 _CUSTOM_ATTRIBUTES = Member("CustomAttributes", "header", "X-Amzn-SageMaker-Custom-Attributes")
@@ -59,6 +63,7 @@ _VARIANT = Member("InvokedProductionVariant", "header", "x-Amzn-Invoked-Producti
 INVOKE_ENDPOINT = Operation(
     "InvokeEndpoint",
     method="invoke_endpoint",
+    body_limit=_BODY_BYTES,
     path="invocations",
     required=("EndpointName", "Body"),
     inputs=(
@@ -97,6 +102,7 @@ INVOKE_ENDPOINT = Operation(
 INVOKE_ENDPOINT_ASYNC = Operation(
     "InvokeEndpointAsync",
     method="invoke_endpoint_async",
+    body_limit=_ASYNC_BODY_BYTES,
     path="async-invocations",
     required=("EndpointName",),
     inputs=(
@@ -140,6 +146,7 @@ INVOKE_ENDPOINT_ASYNC = Operation(
 INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
     "InvokeEndpointWithResponseStream",
     method="invoke_endpoint_with_response_stream",
+    body_limit=_BODY_BYTES,
     path="invocations-response-stream",
     required=("EndpointName", "Body"),
     inputs=(

@@ -39,10 +39,12 @@ class Operation:
 
     `name` is the API's name, `method` the client's. `path` is the part after the endpoint's name.
     `inputs` and `outputs` stand in model order, which is the order of reports and of result keys.
-    `errors` are the names of the operation's modeled errors.
+    `errors` are the names of the operation's modeled errors. `body_limit` is the most bytes of a
+    body that the service takes, by default more than there are.
     """
 
     __slots__ = (
+        "body_limit",
         "body_type",
         "errors",
         "inputs",
@@ -67,6 +69,7 @@ class Operation:
         inputs: "tuple[Member, ...]",
         outputs: "tuple[Member, ...]",
         errors: "tuple[str, ...]",
+        body_limit: int = 1 << 62,
     ) -> None:
         self.name = name
         self.method = method
@@ -74,6 +77,7 @@ class Operation:
         self.required = required
         self.inputs = inputs
         self.outputs = outputs
+        self.body_limit = body_limit
         self.errors = frozenset(errors)
         # What a call looks at for every keyword: text members by name, and those never empty.
         self.request_headers = {m.name: m.header for m in inputs if m.header is not None}

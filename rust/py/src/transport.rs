@@ -460,6 +460,10 @@ impl Failure<'_> {
                 })
             }
             TransportError::Closed => with_url("ConnectionClosedError"),
+            TransportError::Stale => raise_with(py, "ConnectionClosedError", |fields| {
+                fields.set_item("endpoint_url", url)?;
+                fields.set_item("stale", true)
+            }),
             TransportError::HeadTimeout => with_url("ReadTimeoutError"),
             TransportError::BodyTimeout => raise_with(py, "ReadTimeoutError", |fields| {
                 fields.set_item("endpoint_url", py.None())

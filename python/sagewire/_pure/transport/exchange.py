@@ -185,8 +185,9 @@ class Connection:
         timing.send = timing.lap()
         buffered = Buffered(incoming, _BUFFER_BYTES)
         incoming.stage = WAITING
+        arrived = False
         try:
-            buffered.peek(1)
+            arrived = bool(buffered.peek(1))
             timing.first_byte = timing.lap()
             parser = Parser(buffered)
             begin(parser)
@@ -197,12 +198,12 @@ class Connection:
             incoming.deadline.check(WAITING)
             raise ReadTimeoutError(endpoint_url=self._url) from None
         except (http.client.HTTPException, OSError, ValueError) as error:
-            raise self._without_answer(error) from None
+            raise self._without_answer(error, arrived) from None
         incoming.stage = READING
         timing.lap()
         return Response(self, parser, buffered, sent, timing)
 
-    def _without_answer(self, error: Exception) -> Exception:
+    def _without_answer(self, error: Exception, arrived: bool) -> Exception:
         """Return what it means that no answer's head has come."""
         ssl = sys.modules.get("ssl")
         ended = ssl is not None and isinstance(error, ssl.SSLEOFError)
@@ -213,6 +214,8 @@ class Connection:
         proxy = None if self._pool is None else self._pool._proxy  # noqa: SLF001 - one thing
         silent = ended or isinstance(error, ConnectionError)
         # Behind a proxy it is the proxy that has ended, as boto3 sees it.
+        if proxy is None and self.reused and not arrived:
+            return ConnectionClosedError(endpoint_url=self._url, stale=True)
         if proxy is None or not silent:
             return closed
         return proxy._blame(closed)  # noqa: SLF001 - one thing

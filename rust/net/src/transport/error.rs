@@ -19,6 +19,8 @@ pub enum TransportError {
     Proxy(String, String),
     /// The connection ended, or talked nonsense, before a whole head had arrived.
     Closed,
+    /// The same, before any byte of an answer, on a connection that had served before: it died idle.
+    Stale,
     /// Nothing arrived for the read time-out while waiting for the head.
     HeadTimeout,
     /// Nothing arrived for the read time-out in the middle of the body.

@@ -145,10 +145,10 @@ impl Connection {
 
     /// The end before any answer: behind a proxy it is the proxy that has ended, as boto3 sees it.
     fn silent_end(&self) -> TransportError {
-        let closed = TransportError::Closed;
         match &self.place.pool.options.proxy {
-            None => closed,
-            Some(proxy) => proxy.blame(closed),
+            None if self.reused && self.timing.first_byte.is_zero() => TransportError::Stale,
+            None => TransportError::Closed,
+            Some(proxy) => proxy.blame(TransportError::Closed),
         }
     }
 
