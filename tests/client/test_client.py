@@ -60,6 +60,7 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
         "invoke_endpoint",
         "invoke_endpoint_async",
         "invoke_endpoint_with_response_stream",
+        "invoke_many",
         "meta",
         "pool",
         "waiter_names",

@@ -7,7 +7,7 @@ from sagewire.client.surface import Surface
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from sagewire.client.results import Result
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sagewire.client.types import (
         InvokeEndpointAsyncResult,
         InvokeEndpointResult,
+        InvokeManyResult,
         ResponseStreamResult,
     )
     from sagewire.model.shapes import Operation
@@ -97,6 +98,53 @@ class SageMakerRuntime(Surface):
             signed=self._signed,
         )
         return sender.send(operation, request, self._options)  # type: ignore[no-any-return]
+
+    def invoke_many(
+        self,
+        requests: "Iterable[Mapping[str, Any]]",
+        *,
+        concurrency: int = 64,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+    ) -> "Iterator[InvokeManyResult]":
+        """Make many calls at once, and yield their results with `Body` read, as `bytes`.
+
+        `requests` is any iterable of `invoke_endpoint` keyword mappings. It is used by the thread
+        that iterates over the results, and only as they are taken: at most twice `concurrency`
+        requests are ahead of them, so that memory is bounded however many there are.
+
+        At most `concurrency` calls are in flight, each on a thread of its own. Results come in the
+        order of their requests, or with `ordered=False` as the calls end. A call that fails raises
+        its error when its turn has come, and ends the iteration; with `return_exceptions=True` the
+        error stands in place of the result. An error of `requests` itself is raised after the
+        results before it. Leaving the iteration early ends the calls in flight: their connections
+        are closed, and their threads end.
+
+        Threads overlap waiting, not computing: a call here costs 1.6 to 1.9 times the CPU of one in
+        a loop (measured at 1 to 64 threads: changing threads is the difference), and all of them
+        share one interpreter. So a model that takes milliseconds is served up to `concurrency`
+        times as fast as in a loop; one that answers within 100 microseconds hardly faster at all,
+        at whatever `concurrency`.
+
+        Raises `InvalidArgumentError` for a `concurrency` below 1 and for `requests` that are no
+        iterable of mappings.
+
+        >>> from sagewire.local import LocalEndpoint
+        >>> import sagewire
+        >>> with LocalEndpoint({"upper": lambda request: request.body.upper()}) as local:
+        ...     client = sagewire.client(
+        ...         region_name=local.region,
+        ...         endpoint_url=local.url,
+        ...         credentials=local.credentials,
+        ...     )
+        ...     requests = ({"EndpointName": "upper", "Body": word} for word in (b"a", b"b", b"c"))
+        ...     [result["Body"] for result in client.invoke_many(requests, concurrency=2)]
+        [b'A', b'B', b'C']
+        """
+        from sagewire.client import many
+
+        waiting = many.checked(requests, concurrency)
+        return many.results(self, waiting, concurrency, ordered, return_exceptions)
 
     def generate_presigned_url(
         self,

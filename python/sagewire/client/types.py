@@ -63,6 +63,13 @@ class InvokeEndpointAsyncResult(_InvokeEndpointAsyncOptional):
     ResponseMetadata: ResponseMetadata
 
 
+class InvokeManyResult(_InvokeEndpointOptional):
+    """What `invoke_many` yields: `invoke_endpoint`'s result with its body read."""
+
+    ResponseMetadata: ResponseMetadata
+    Body: bytes
+
+
 class _ResponseStreamOptional(TypedDict, total=False):
     ContentType: str
     InvokedProductionVariant: str

@@ -167,6 +167,19 @@ impl Pool {
         Ok(Connection { url, reused, inner: Mutex::new(Some(connection)) })
     }
 
+    /// Return the same pool for users whose connections `end` ends.
+    fn group(&self, room: usize) -> Self {
+        Self(self.0.group(room))
+    }
+
+    /// End the connections that are in use through this group, now and from now on.
+    fn end(&self, py: Python<'_>) -> PyResult<()> {
+        if py.detach(|| self.0.end()) {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err("only a group() of a pool can be ended"))
+    }
+
     /// Drop the idle connections.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.0.close());

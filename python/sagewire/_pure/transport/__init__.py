@@ -7,6 +7,7 @@
     tls.py       TLS over it
     nested.py    TLS over TLS
     trust.py     why TLS does not trust
+    group.py     connections in use that can be ended together
     pool.py      idle connections, most recently used first
     wire.py      the receiving half of a socket, buffered
     head.py      a request's head out, a response's head in

@@ -56,8 +56,8 @@ def _given(pieces: "Iterator[bytes]") -> "Iterator[bytes]":
 class Connection:
     """A connection that is taken from its pool for one exchange."""
 
-    __slots__ = ("_incoming", "_owner", "_pool", "_read_timeout", "_socket", "_taken", "_timing",
-                 "_url", "reused")  # fmt: skip
+    __slots__ = ("__weakref__", "_incoming", "_owner", "_pool", "_read_timeout", "_socket",
+                 "_taken", "_timing", "_url", "reused")  # fmt: skip
 
     def __init__(
         self,

@@ -103,6 +103,19 @@ class Pool:
             raise
         return Connection(self, fresh, url, self._read_timeout, timing, reused=False)
 
+    def group(self, room: int) -> "Pool":
+        """Return the same pool for users whose connections `end` ends.
+
+        Until then the pool keeps connections for as many of them as there is `room`.
+        """
+        from sagewire._pure.transport.group import Group
+
+        return Group(self, room)
+
+    def end(self) -> None:
+        """End the connections that are in use through this group, now and from now on."""
+        raise RuntimeError("only a group() of a pool can be ended")
+
     def close(self) -> None:
         """Drop the idle connections. The pool goes on: the next call connects."""
         if self._owner != os.getpid():
@@ -174,13 +187,23 @@ class Pool:
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None
 
-    def _release(self, connected: "socket.socket | None", owner: "int | None" = None) -> None:
+    def _trim(self) -> None:
+        """Drop idle connections that were kept for a group."""
+        with self._lock:
+            surplus = max(0, len(self._idle) - self._max_idle)
+            dropped, self._idle = self._idle[:surplus], self._idle[surplus:]
+        for idle in dropped:
+            idle.close()
+
+    def _release(
+        self, connected: "socket.socket | None", owner: "int | None" = None, room: int = 0
+    ) -> None:
         """Take a connection back, or note that it is gone (`None`)."""
         if owner not in (None, self._owner):
             return  # taken before a fork, given back after it
         with self._lock:
             self._busy -= 1
-            if connected is not None and len(self._idle) < self._max_idle:
+            if connected is not None and len(self._idle) < max(self._max_idle, room):
                 self._idle.append(connected)
                 return
         if connected is not None:

@@ -12,6 +12,7 @@
 //! wire.rs      the socket, each wait under its limits, interruptible
 //! arrived.rs   the bytes that have arrived and are not used yet (no I/O)
 //! stream.rs    both together: a connected socket, plain or under TLS
+//! group.rs     connections in use that can be ended together
 //! pool.rs      idle connections, most recently used first
 //! head.rs      a request's head out; a response's head in (no I/O)
 //! body.rs      where a body ends (no I/O)
@@ -32,6 +33,7 @@ pub(crate) mod connect;
 pub(crate) mod deadline;
 pub(crate) mod error;
 pub(crate) mod exchange;
+mod group;
 pub(crate) mod head;
 mod lookup;
 #[cfg(test)]

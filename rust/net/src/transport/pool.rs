@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::TransportError;
 use super::exchange::Connection;
+use super::group::{Group, Membership};
 use super::lookup::Resolver;
 use super::open::open;
 use super::proxy::Proxy;
@@ -57,7 +58,11 @@ pub struct Snapshot {
 /// The most recently used idle connection is taken first. A pool never waits: where none is idle, it
 /// connects. After a fork the child starts afresh: what it inherited belongs to its parent.
 #[derive(Clone)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool {
+    shared: Arc<Shared>,
+    /// Who else takes from it the same way; `None` for nobody in particular.
+    group: Option<Arc<Group>>,
+}
 
 pub(crate) struct Shared {
     pub(crate) options: PoolOptions,
@@ -83,22 +88,39 @@ impl Pool {
         let host = bare(&options.host);
         let proxy = options.proxy.map(|proxy| Proxy { host: bare(&proxy.host), ..proxy });
         let options = PoolOptions { host, proxy, ..options };
-        Self(Arc::new(Shared { options, local: Local::new(std::process::id()) }))
+        let shared = Arc::new(Shared { options, local: Local::new(std::process::id()) });
+        Self { shared, group: None }
+    }
+
+    /// The same pool for a group of users, whose connections can be ended together; for as many as
+    /// there is `room` the pool keeps connections until then.
+    #[must_use]
+    pub fn group(&self, room: usize) -> Self {
+        Self { shared: Arc::clone(&self.shared), group: Some(Arc::new(Group::new(room))) }
+    }
+
+    /// Ends the connections that are in use through this group, now and from now on, and what is
+    /// kept for it; `false` for a pool that is none.
+    pub fn end(&self) -> bool {
+        let Some(group) = &self.group else { return false };
+        group.end();
+        let mut idle = self.shared.local().lock();
+        let surplus = idle.len().saturating_sub(self.shared.options.max_idle);
+        let dropped: Vec<Stream> = idle.drain(..surplus).collect();
+        drop(idle);
+        drop(dropped);
+        true
     }
 
     /// An idle connection that is alive, if there is one. Never waits.
     pub fn take_idle(&self) -> Option<Connection> {
-        let local = self.0.local();
+        let local = self.shared.local();
         loop {
             // The lock is held for the pop alone.
             let stream = local.lock().pop()?;
             if stream.is_quiet() {
-                return Some(Connection::new(
-                    self.0.clone().borrowed(),
-                    stream,
-                    true,
-                    Timing::default(),
-                ));
+                let place = self.borrowed(&stream);
+                return Some(Connection::new(place, stream, true, Timing::default()));
             }
         }
     }
@@ -106,21 +128,29 @@ impl Pool {
     /// A new connection; `deadline` is the end of the whole call.
     pub fn connect(&self, deadline: Option<Instant>) -> Result<Connection, TransportError> {
         let mut timing = Timing::default();
-        let stream = open(&self.0.options, &self.0.local().resolver, deadline, &mut timing)?;
-        Ok(Connection::new(self.0.clone().borrowed(), stream, false, timing))
+        let stream =
+            open(&self.shared.options, &self.shared.local().resolver, deadline, &mut timing)?;
+        Ok(Connection::new(self.borrowed(&stream), stream, false, timing))
     }
 
     /// Drops the idle connections. The pool goes on: the next call connects.
     pub fn close(&self) {
-        let dropped = std::mem::take(&mut *self.0.local().lock());
+        let dropped = std::mem::take(&mut *self.shared.local().lock());
         drop(dropped);
     }
 
     /// How many connections there are.
     pub fn snapshot(&self) -> Snapshot {
-        let local = self.0.local();
+        let local = self.shared.local();
         let idle = local.lock().len();
         Snapshot { busy: local.busy.load(Ordering::Relaxed), idle }
+    }
+
+    fn borrowed(&self, stream: &Stream) -> Borrowed {
+        let local = self.shared.local();
+        local.busy.fetch_add(1, Ordering::Relaxed);
+        let membership = self.group.as_ref().map(|group| group.join(stream.wire.socket()));
+        Borrowed { process: local.process, pool: Arc::clone(&self.shared), membership }
     }
 }
 
@@ -139,12 +169,6 @@ impl Shared {
             });
         }
         local
-    }
-
-    fn borrowed(self: Arc<Self>) -> Borrowed {
-        let local = self.local();
-        local.busy.fetch_add(1, Ordering::Relaxed);
-        Borrowed { process: local.process, pool: self }
     }
 }
 
@@ -169,14 +193,17 @@ impl Local {
 pub(crate) struct Borrowed {
     pub(crate) pool: Arc<Shared>,
     process: u32,
+    membership: Option<Membership>,
 }
 
 impl Borrowed {
     /// Keeps a connection for the next call, if there is room.
-    pub(crate) fn give_back(&self, stream: Stream) {
+    pub(crate) fn give_back(mut self, stream: Stream) {
+        // Before anybody else can have it: the group may be ended at any moment.
+        let room = self.membership.take().map_or(0, |membership| membership.room());
         let Some(local) = self.local() else { return };
         let mut idle = local.lock();
-        if idle.len() < self.pool.options.max_idle {
+        if idle.len() < self.pool.options.max_idle.max(room) {
             idle.push(stream);
         }
     }

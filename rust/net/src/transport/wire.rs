@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -19,7 +20,8 @@ pub type Interrupt = fn() -> bool;
 
 /// A connected socket.
 pub(crate) struct Wire {
-    socket: TcpStream,
+    /// Shared with whoever may end it.
+    socket: Arc<TcpStream>,
     pub(crate) limits: Limits,
     interrupt: Interrupt,
     receive_timeout: Option<Duration>,
@@ -29,7 +31,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(socket: TcpStream, interrupt: Interrupt) -> Self {
         Self {
-            socket,
+            socket: Arc::new(socket),
             limits: Limits::default(),
             interrupt,
             receive_timeout: None,
@@ -37,12 +39,16 @@ impl Wire {
         }
     }
 
+    pub(crate) fn socket(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.socket)
+    }
+
     /// Whether the idle peer is there and silent. A readable idle socket is dead, or talks out of
     /// turn.
     pub(crate) fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        let peeked = SockRef::from(&self.socket).recv_with_flags(&mut byte, flags);
+        let peeked = SockRef::from(&*self.socket).recv_with_flags(&mut byte, flags);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
@@ -112,7 +118,7 @@ impl Read for Wire {
         let mut waited = Duration::ZERO;
         loop {
             self.prepare_receive(waited)?;
-            match self.socket.read(buffer) {
+            match (&*self.socket).read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) => self.judge(error)?,
             }
@@ -133,7 +139,7 @@ impl Write for Wire {
         let mut waited = Duration::ZERO;
         loop {
             self.prepare_send(waited)?;
-            match self.socket.write_vectored(data) {
+            match (&*self.socket).write_vectored(data) {
                 Ok(count) if count < total => return self.short(count, start),
                 Ok(count) => return Ok(count),
                 Err(error) => self.judge(error)?,
