@@ -31,6 +31,7 @@ class Core:
 
     __slots__ = (
         "_make_sender",
+        "_opened",
         "_operations",
         "_others",
         "ambient",
@@ -48,6 +49,7 @@ class Core:
         self.settings = settings
         self.ambient = Ambient()
         self.sender: Any = None
+        self._opened: dict[str, Any] = {}
         self.targets: dict[Operation, Targets] = {}
         self._operations = operations
         self._make_sender = make_sender
@@ -76,13 +78,13 @@ class Core:
             proxy_authorization=proxy.authorization if proxy and forwarded else None,
         )
         sender = self._make_sender(outgoing, origin, settings)
-        # Two threads may come here together; either's sender will do, and the later one stays.
         self.targets = {
             operation: Targets(origin, operation, absolute=forwarded)
             for operation in self._operations
         }
-        self.sender = sender
-        return sender
+        # Two threads may come here together: the first one's sender, with its pool, is everybody's.
+        self.sender = self._opened.setdefault("sender", sender)
+        return self.sender
 
     def way_to(
         self, origin: "Origin", read_timeout: "float | None"
