@@ -33,7 +33,7 @@ _HOMES = {
     "StreamingBody": "sagewire.streams.body",
     "UNSIGNED": "sagewire.config",
 }
-_MODULES = ("exceptions", "headers", "local", "sigv4")
+_MODULES = ("auth", "exceptions", "headers", "local", "sigv4")
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ LAYERS = [
     ("sigv4", "headers", "streams", "model"),
     ("config", "credentials", "endpoints", "proxies", "retries"),
     ("client",),
-    ("local", "cli"),
+    ("auth", "local", "cli"),
     ("pytest_plugin",),
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

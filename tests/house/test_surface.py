@@ -11,7 +11,8 @@ import pytest
 import sagewire
 from tests.house.sources import CAPABILITIES, PACKAGE, module_name, package_modules
 
-PUBLIC = ["sagewire", "sagewire.sigv4", "sagewire.headers", "sagewire.local", "sagewire.exceptions"]
+PUBLIC = ["sagewire", "sagewire.auth", "sagewire.sigv4", "sagewire.headers", "sagewire.local"]
+PUBLIC += ["sagewire.exceptions"]
 NATIVE = pytest.mark.skipif(
     not list((PACKAGE / "_native").glob("_ext*.so")), reason="the extension is not built here"
 )
