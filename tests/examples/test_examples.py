@@ -66,3 +66,11 @@ def test_testing_with_pytest(tmp_path):
         PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
     )
     assert lines[-1].startswith("6 passed")
+
+
+def test_async_invocation():
+    assert run(sys.executable, EXAMPLES / "async_invocation.py") == [
+        "accepted, before it was done",
+        "result: [3.0, 7.0]",
+        "failure: ValueError: could not convert string to float: b'two'",
+    ]

@@ -10,7 +10,7 @@ from sagewire.local import Caller, LocalEndpoint
 from sagewire.sigv4 import Credentials
 from tests.support.raw_http import exchange
 
-OPERATIONS = ("invoke_endpoint", "invoke_endpoint_with_response_stream")
+OPERATIONS = ("invoke_endpoint", "invoke_endpoint_with_response_stream", "invoke_endpoint_async")
 TEAM = Credentials("AKIDTEAM", "TEAMSECRET")
 TEMPORARY = Credentials("ASIATEMP", "TEMPSECRET", token="TOKEN")
 

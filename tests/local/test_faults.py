@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from sagewire.exceptions import InvalidArgumentError
 from sagewire.local import LocalEndpoint
 
-OPERATIONS = ("invoke_endpoint", "invoke_endpoint_with_response_stream")
+OPERATIONS = ("invoke_endpoint", "invoke_endpoint_with_response_stream", "invoke_endpoint_async")
 
 
 @pytest.fixture

@@ -5,13 +5,16 @@ Rust, and ours.
 """
 
 import http.client
+import json
 from urllib.parse import urlsplit
 
 import pytest
 
 from sagewire.local import LocalEndpoint, Response
 from sagewire.sigv4 import Credentials
+from tests.support.files import wait_for
 from tests.support.peers import (
+    ASYNC,
     INVOKE,
     PEERS,
     STREAM,
@@ -26,7 +29,7 @@ from tests.support.tampering import Tampering
 MATRIX = [
     (name, operation)
     for name in PEERS
-    for operation in (INVOKE, STREAM)
+    for operation in (INVOKE, STREAM, ASYNC)
     if (name, operation) != ("aws-cli", STREAM)
 ]
 MEMBERS = {
@@ -104,7 +107,7 @@ class Elsewhere:
 
 
 @rows
-def test_a_call_is_answered(call, operation):
+def test_a_call_is_answered(call, operation, local):
     told = call(operation, **MEMBERS)
     expected = {
         "ContentType": "a/b",
@@ -113,8 +116,11 @@ def test_a_call_is_answered(call, operation):
     }
     if operation == STREAM:
         assert told == {**expected, "Parts": [b"one,", b"5.1,3.5"]}
-    else:
+    elif operation == INVOKE:
         assert told == {**expected, "Body": b"5.1,3.5"}
+    else:
+        assert told["InferenceId"] == "i-1"
+        assert wait_for(local.s3_path(told["OutputLocation"])) == b"5.1,3.5"
     (seen,) = answer.seen
     assert seen.body == b"5.1,3.5"
     assert seen.content_type == "text/csv"
@@ -143,9 +149,14 @@ def test_what_is_changed_on_the_way_is_refused(call, operation, local):
 
 
 @rows
-def test_errors_have_their_names(call, operation):
+def test_errors_have_their_names(call, operation, local):
     assert call(operation, "nowhere") == {"error": "ValidationError"}
-    assert call(operation, body=b"fail") == {"error": "ModelError"}
+    told = call(operation, body=b"fail")
+    if operation == ASYNC:
+        failure = json.loads(wait_for(local.s3_path(told["FailureLocation"])))
+        assert failure["OriginalMessage"] == "ValueError: bad row"
+    else:
+        assert told == {"error": "ModelError"}
 
 
 @pytest.mark.parametrize(

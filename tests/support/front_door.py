@@ -35,6 +35,7 @@ class Door:
             "stream_timeout": 20.0,
             "session_seconds": 60.0,
             "max_body_bytes": 6_291_456,
+            "queue": None,
             **settings,
         }
         credentials = None if known is None else list(known)

@@ -1,7 +1,9 @@
 """The twins of `server` give the same bytes, but for date and request id."""
 
 import inspect
+import re
 import socket
+import time
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -11,7 +13,7 @@ from sagewire._pure import server as pure
 from sagewire.local.response import Response
 from sagewire.local.workers import Workers
 from sagewire.sigv4 import Credentials
-from tests.support.raw_http import connect, receive_all, signed, without_variables
+from tests.support.raw_http import connect, receive_all, receive_answer, signed, without_variables
 
 native = pytest.importorskip("sagewire._native.server", reason="needs the extension module")
 
@@ -86,7 +88,8 @@ class Twin:
     region = "us-east-1"
     credentials = Credentials("AKID", "SECRET")
 
-    def __init__(self, module):
+    def __init__(self, module, folder):
+        self.folder = folder
         self.server = module.FrontDoor(
             ENDPOINTS,
             host="127.0.0.1",
@@ -98,14 +101,15 @@ class Twin:
             stream_timeout=5.0,
             session_seconds=60.0,
             max_body_bytes=LIMIT,
+            queue=(None, str(folder), "s3://results/out", "s3://results", 2),
         )
         self.url = f"http://127.0.0.1:{self.server.port}"
         Workers(self.server, VARIANTS).start()
 
 
 @pytest.fixture(scope="module")
-def twins():
-    both = Twin(native), Twin(pure)
+def twins(tmp_path_factory):
+    both = [Twin(module, tmp_path_factory.mktemp("s3")) for module in (native, pure)]
     yield both
     for twin in both:
         twin.server.stop(0.1)
@@ -253,6 +257,85 @@ def test_sessions(twins):
         for body in (b"x", b"close", b"x"):
             headers = {"X-Amzn-SageMaker-Session-Id": "s-1"}
             same(twins, lambda twin, b=body, h=headers: signed(twin, "opening", b, h))
+
+
+ASYNC = "async-invocations"
+ASYNC_MEMBERS = [
+    ("InputLocation", "s3://inputs/there"),
+    ("InputLocation", "s3://inputs/not-there"),
+    ("InputLocation", "s3://inputs/"),
+    ("InputLocation", "https://inputs/there"),
+    ("InputLocation", "s3://inputs/../there"),
+    ("InputLocation", ""),
+    ("Filename", "a.json"),
+    ("Filename", "a.b.json"),
+    ("Filename", "-a"),
+    ("Filename", "a" * 33),
+    ("Filename", ""),
+    ("S3OutputPathExtension", "a/b"),
+    ("S3OutputPathExtension", "/a/"),
+    ("S3OutputPathExtension", "///"),
+    ("S3OutputPathExtension", ".."),
+    ("S3OutputPathExtension", "s3:a"),
+    ("S3OutputPathExtension", "x" * 513),
+    *(("InvocationTimeoutSeconds", value) for value in ("0", "1", "+3", "3601", "-1", "x", "")),
+    *(("RequestTTLSeconds", value) for value in ("59", "60", "21600", "21601", "1.0", "9" * 30)),
+    ("Accept", "a/b"),
+    ("Content-Type", "c/d"),
+    ("Inference-Id", "i 1"),
+]
+
+
+@pytest.mark.parametrize(("header", "value"), ASYNC_MEMBERS)
+def test_asynchronous_invocations(twins, header, value):
+    headers = {f"X-Amzn-SageMaker-{header}": value}
+    for name in ("seen", "two", "dead", "unknown"):
+        for body in (b"", b"hello"):
+            path = to(name, ASYNC)
+            same(twins, lambda twin, n=name, b=body, p=path: signed(twin, n, b, headers, p))
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_results(twins, name):
+    seen = []
+    for twin in twins:
+        source = twin.folder / "inputs" / "there"
+        source.parent.mkdir(exist_ok=True)
+        source.write_bytes(b"from a file")
+        for headers, body in (
+            ({"X-Amzn-SageMaker-Content-Type": "a/b"}, b"hello"),
+            ({"X-Amzn-SageMaker-InputLocation": "s3://inputs/there"}, b""),
+            ({"X-Amzn-SageMaker-InputLocation": "s3://inputs/not-there"}, b""),
+        ):
+            with connect(twin) as sock:
+                sock.sendall(signed(twin, name, body, headers, to(name, ASYNC)))
+                head, _ = receive_answer(sock)
+            places = [
+                twin.folder / place.decode().removeprefix("s3://")
+                for place in re.findall(rb"location: (s3://[^\r]+)", head)
+            ]
+            assert len(places) == 2
+            seen.append((places, wait_for_one(places)))
+    half = len(seen) // 2
+    for (places, found), (others, other) in zip(seen[:half], seen[half:], strict=True):
+        assert places.index(found) == others.index(other)
+        assert found.read_bytes() == other.read_bytes()
+
+
+def wait_for_one(paths):
+    """Return the one of the files that appears."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for path in paths:
+            if path.exists():
+                return path
+        time.sleep(0.01)
+    raise AssertionError(f"none of {paths} appears")
+
+
+def test_too_much_for_an_asynchronous_invocation(twins):
+    for size in (LIMIT, LIMIT + 1):
+        same(twins, lambda twin, s=size: signed(twin, "echo", b"x" * s, path=to("echo", ASYNC)))
 
 
 @pytest.mark.parametrize("operation", ["invocations", STREAM])

@@ -172,6 +172,7 @@ class FrontDoor:
         stream_timeout: float,
         session_seconds: float,
         max_body_bytes: int,
+        queue: tuple[str | None, str, str, str, int] | None,
     ) -> FrontDoor: ...
     @property
     def port(self) -> int: ...

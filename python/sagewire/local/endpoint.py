@@ -3,7 +3,7 @@
 import os
 import weakref
 
-from sagewire.local import arguments
+from sagewire.local import arguments, storage
 from sagewire.local.callers import start_lookups, wired
 from sagewire.local.faults import Scripted
 from sagewire.local.variant import variants_of
@@ -11,6 +11,7 @@ from sagewire.local.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterable, Mapping
 
     from sagewire._pure.server import FrontDoor
@@ -25,6 +26,8 @@ MODEL_TIMEOUT_SECONDS = 60.0
 STREAM_TIMEOUT_SECONDS = 480.0
 # How long a session lives between two calls if its model named no end.
 SESSION_SECONDS = 1200.0
+# Asynchronous invocations that are done at the same time, as by an instance of the service.
+ASYNC_WORKERS = 4
 # Half of the second within which `stop` returns; the other half is for cutting what is left.
 GRACE_SECONDS = 0.4
 
@@ -47,9 +50,13 @@ class LocalEndpoint(Scripted):
       weights: `{"shop": {"old": Variant(handler, weight=9), "new": "http://127.0.0.1:8080"}}`.
       `InvokedProductionVariant` says which one answered; a caller's `TargetVariant` decides itself.
 
-    For `invoke_endpoint_with_response_stream` each part of a handler's iterator, and each chunk of
-    a container's answer, is one `PayloadPart`; what goes wrong after the first becomes
-    `ModelStreamError` in the stream.
+    All three operations are answered. For `invoke_endpoint_with_response_stream` each part of a
+    handler's iterator, and each chunk of a container's answer, is one `PayloadPart`; what goes
+    wrong after the first becomes `ModelStreamError` in the stream. For `invoke_endpoint_async` the
+    folder `s3_folder` stands for S3, with `s3://BUCKET/KEY` as `FOLDER/BUCKET/KEY`: inputs are read
+    from it, results and failures are written under `output_location` and `failure_location` in it.
+    It is a temporary folder unless given, removed when the endpoint stops; `s3_path` finds a file
+    in it.
 
     Every call's SigV4 signature is verified, body included, for `region` and against `credentials`
     (random ones unless given), those of further `callers`, and what `lookup`, a callable, returns
@@ -74,7 +81,7 @@ class LocalEndpoint(Scripted):
     it cannot be started again. A process forked from this one does not own the server: there,
     `stop` does nothing.
 
-    Raises `InvalidArgumentError` for a name, URL, weight, region, port, time-out or limit
+    Raises `InvalidArgumentError` for a name, URL, weight, region, location, port, time-out or limit
     that cannot be, `TypeError` for a value of another type, `OSError` where it cannot listen.
     """
 
@@ -92,6 +99,9 @@ class LocalEndpoint(Scripted):
         model_timeout: float = MODEL_TIMEOUT_SECONDS,
         stream_timeout: float = STREAM_TIMEOUT_SECONDS,
         max_body_bytes: int = MAX_BODY_BYTES,
+        s3_folder: "str | os.PathLike[str] | None" = None,
+        output_location: str = "s3://sagewire-local/output",
+        failure_location: str = "s3://sagewire-local/failure",
     ) -> None:
         if not hasattr(endpoints, "items"):
             raise TypeError(f"endpoints must be a mapping, not {type(endpoints).__name__}")
@@ -111,6 +121,9 @@ class LocalEndpoint(Scripted):
         self._model_timeout = arguments.seconds("model_timeout", model_timeout)
         self._stream_timeout = arguments.seconds("stream_timeout", stream_timeout)
         self._max_body_bytes = arguments.integer("max_body_bytes", max_body_bytes, 0, 2**31 - 1)
+        self._output = "s3://{}/{}".format(*storage.split(output_location, "output_location"))
+        self._failure = "s3://{}/{}".format(*storage.split(failure_location, "failure_location"))
+        self._storage = storage.Storage(s3_folder)
         self._server: FrontDoor | None = None
         self._stop: weakref.finalize[..., LocalEndpoint] | None = None
 
@@ -157,6 +170,20 @@ class LocalEndpoint(Scripted):
             variables["AWS_SESSION_TOKEN"] = self._credentials.token
         return variables
 
+    @property
+    def s3_folder(self) -> "pathlib.Path":
+        """The folder that stands for S3."""
+        import pathlib
+
+        return pathlib.Path(self._storage.folder)
+
+    def s3_path(self, location: str) -> "pathlib.Path":
+        """Return the file that stands for an object, `s3://BUCKET/KEY`, whether it exists or not.
+
+        Raises `InvalidArgumentError` for a location that no file can stand for.
+        """
+        return self._storage.path(location)
+
     def start(self) -> "LocalEndpoint":
         """Listen and answer until `stop`, the process's end, or the last reference is gone."""
         if self._server is not None:
@@ -166,6 +193,7 @@ class LocalEndpoint(Scripted):
         known = None
         if self._verifies:
             known = [(one.credentials.access_key_id, *wired(one)) for one in self._callers]
+        queue = (None, self._storage.folder, self._output, self._failure, ASYNC_WORKERS)
         try:
             server = _impl.server.FrontDoor(
                 self._endpoints,
@@ -178,8 +206,10 @@ class LocalEndpoint(Scripted):
                 self._stream_timeout,
                 SESSION_SECONDS,
                 self._max_body_bytes,
+                queue,
             )
         except OSError as error:
+            self._storage.close()
             reason = os.strerror(error.errno) if error.errno else str(error)
             where = f"cannot listen on {self._host}:{self._port}: {reason}"
             raise OSError(error.errno, where) from None
@@ -189,14 +219,15 @@ class LocalEndpoint(Scripted):
         if self._lookup is not None:
             start_lookups(server, self._lookup)
         self._server = server
-        self._stop = weakref.finalize(self, _stop, server, workers, os.getpid())
+        self._stop = weakref.finalize(self, _stop, server, workers, self._storage, os.getpid())
         return self
 
     def stop(self) -> None:
         """Stop within a second. Calls in flight have 0.4 s to end; then their connections are cut.
 
         A handler that still runs then cannot be stopped: its thread ends when it returns, and
-        nobody gets its answer. Stopping twice does nothing more.
+        nobody gets its answer. Asynchronous invocations that were not done are dropped. Stopping
+        twice does nothing more.
         """
         if self._stop is not None:
             self._stop()
@@ -214,7 +245,8 @@ class LocalEndpoint(Scripted):
         return f"<LocalEndpoint {list(self._endpoints)} at {self.url}, {state}>"
 
 
-def _stop(server: "FrontDoor", workers: Workers, owner: int) -> None:
+def _stop(server: "FrontDoor", workers: Workers, objects: storage.Storage, owner: int) -> None:
     if os.getpid() == owner:
         server.stop(GRACE_SECONDS)
         workers.join(0.1)
+        objects.close()

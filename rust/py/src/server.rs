@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use sagewire_core::headers::Operation;
 use sagewire_core::sigv4::Credentials;
 use sagewire_net::server::{
-    self, Changeable, ContainerAddress, Endpoint, Fault, Known, Limits, Parts, Settings, Target,
-    Variant, Whole,
+    self, Changeable, ContainerAddress, Endpoint, Fault, Known, Limits, Location, Parts,
+    QueueSettings, Settings, StorageSettings, Target, Variant, Whole,
 };
 
 use crate::support::clock;
@@ -39,6 +40,8 @@ type VariantTuple = (String, f64, Option<Vec<Container>>);
 type KnownTuple = (String, String, Option<String>, Option<i64>, Vec<String>);
 /// The same without the access key id, which was asked for.
 type Found = (String, Option<String>, Option<i64>, Vec<String>);
+/// The queue: database or None for memory, folder of objects, output, failure, workers.
+type QueueTuple = (Option<PathBuf>, PathBuf, String, String, usize);
 /// A fault: delay in seconds, status or 0, code, message, whether the connection is dropped.
 type FaultTuple = (f64, u16, String, String, bool);
 
@@ -64,6 +67,7 @@ impl PyFrontDoor {
         stream_timeout: f64,
         session_seconds: f64,
         max_body_bytes: usize,
+        queue: Option<QueueTuple>,
     ) -> PyResult<Self> {
         let model_timeout = seconds(model_timeout)?;
         let stream_timeout = seconds(stream_timeout)?;
@@ -93,7 +97,7 @@ impl PyFrontDoor {
             limits: Limits { max_body_bytes, ..Limits::default() },
             session_seconds: i64::try_from(session_seconds).unwrap_or(i64::MAX),
             ping_every: None,
-            queue: None,
+            queue: queue.map(queue_settings).transpose()?,
             threads: 1,
             observer: None,
             clock: clock::since_1970,
@@ -184,6 +188,22 @@ fn variant((name, weight, containers): VariantTuple) -> Variant {
         Target::Containers(containers.into_iter().map(address).collect())
     });
     Variant { name, weight, target }
+}
+
+fn queue_settings(
+    (database, folder, output, failure, workers): QueueTuple,
+) -> PyResult<QueueSettings> {
+    let prefix = |text: &str| {
+        Location::parse_prefix(text)
+            .ok_or_else(|| PyValueError::new_err(format!("{text:?} is no place in S3")))
+    };
+    Ok(QueueSettings {
+        database,
+        storage: StorageSettings::Folder(folder),
+        output: prefix(&output)?,
+        failure: prefix(&failure)?,
+        workers,
+    })
 }
 
 fn start(py: Python<'_>, settings: Settings) -> PyResult<server::Server> {

@@ -16,6 +16,7 @@ from sagewire._pure.server.connection import Connection
 from sagewire._pure.server.exchange import Shared
 from sagewire._pure.server.fleet import Endpoint, Variant
 from sagewire._pure.server.lookups import Lookups
+from sagewire._pure.server.queue import Queue
 from sagewire._pure.server.script import Script
 from sagewire._pure.server.sessions import Sessions
 
@@ -48,6 +49,7 @@ class FrontDoor:
         stream_timeout: float,
         session_seconds: float,
         max_body_bytes: int,
+        queue: "tuple[str | None, str, str, str, int] | None",
     ) -> None:
         self._calls = Calls()
         self._lookups = Lookups()
@@ -65,6 +67,8 @@ class FrontDoor:
             stream_timeout=stream_timeout,
             max_body_bytes=max_body_bytes,
         )
+        if queue is not None:
+            self._shared.queue = Queue(self._shared, *queue)
         self._lock = threading.Condition()
         self._connections: set[Connection] = set()
         self._stopping = False
@@ -107,6 +111,8 @@ class FrontDoor:
             connections = list(self._connections)
         for connection in connections:
             connection.end()
+        if self._shared.queue is not None:
+            self._shared.queue.close()
         self._lookups.close()
         self._wait_for_connections(grace)
         self._acceptor.join(grace)

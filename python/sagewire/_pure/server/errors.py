@@ -146,6 +146,26 @@ def service_unavailable() -> ServiceError:
     return ServiceError(503, "ServiceUnavailable", {"Message": message})
 
 
+def one_input() -> ServiceError:
+    """Say that an asynchronous invocation takes its input from one place."""
+    message = (
+        "1 validation error detected: Exactly one of 'body' and 'inputLocation' must be specified"
+    )
+    return ServiceError(400, "ValidationError", {"Message": message})
+
+
+def request_expired() -> ServiceError:
+    """Say that an asynchronous invocation has waited for too long."""
+    message = "The request expired: it waited longer than its RequestTTLSeconds."
+    return ServiceError(400, "ValidationError", {"Message": message})
+
+
+def input_not_found(location: str) -> ServiceError:
+    """Say that the input of an asynchronous invocation is not where it should be."""
+    message = f"The input at {location} cannot be read."
+    return ServiceError(400, "ValidationError", {"Message": message})
+
+
 def scripted(endpoint: str, region: str, status: int, code: str, message: str) -> ServiceError:
     """Say what a test has asked for."""
     if code == "ModelError":

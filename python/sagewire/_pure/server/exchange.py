@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sagewire._pure.server.calls import Calls
     from sagewire._pure.server.fleet import Endpoint
     from sagewire._pure.server.head import Head
+    from sagewire._pure.server.queue import Queue
     from sagewire._pure.server.script import Script
     from sagewire._pure.server.sessions import Sessions
     from sagewire._pure.server.wire import Wire
@@ -83,6 +84,7 @@ class Shared:
         self.model_timeout = model_timeout
         self.stream_timeout = stream_timeout
         self.max_body_bytes = max_body_bytes
+        self.queue: Queue | None = None
         # No more requests; and, after a grace, no more waiting.
         self.stopping = False
         self.ended = threading.Event()
@@ -112,7 +114,7 @@ class Exchange:
         given = Members(operation, head.headers)
         self._play_script(name)
         if operation == INVOKE_ASYNC:
-            raise errors.not_asynchronous(name)
+            return self._enqueue(endpoint, given, body)
         question = Question(
             shared,
             operation,
@@ -188,6 +190,18 @@ class Exchange:
         except (BrokenOffError, PartTimedOutError):
             # Without the last chunk the caller sees that the body is not whole.
             raise GoneError from None
+
+    def _enqueue(self, endpoint: "Endpoint", given: "Members", body: bytes) -> Reply:
+        queue = self._shared.queue
+        if queue is None:
+            raise errors.not_asynchronous(endpoint.name)
+        output, failure = queue.accept(endpoint, given, body)
+        headers = [
+            ("content-type", "application/json"),
+            ("x-amzn-sagemaker-outputlocation", output),
+            ("x-amzn-sagemaker-failurelocation", failure),
+        ]
+        return Reply(202, headers, errors.json_text({"InferenceId": given.inference_id}))
 
 
 def check_good(answer: "Answer", name: str, region: str, limit: "int | None") -> None:

@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     Pairs = list[tuple[str, str]]
 
 COMPONENT = "x-amzn-sagemaker-inference-component"
+FILENAME = "x-amzn-sagemaker-filename"
 INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+INPUT_LOCATION = "x-amzn-sagemaker-inputlocation"
+OUTPUT_EXTENSION = "x-amzn-sagemaker-s3outputpathextension"
 PREFIX_AWARE_ID = "x-amzn-sagemaker-prefix-aware-id"
 SESSION_ID = "x-amzn-sagemaker-session-id"
 TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
+TIMEOUT_SECONDS = "x-amzn-sagemaker-invocationtimeoutseconds"
+TTL_SECONDS = "x-amzn-sagemaker-requestttlseconds"
 
 # What the API calls otherwise than the container contract does.
 RENAMED = {"x-amzn-sagemaker-accept": "accept", "x-amzn-sagemaker-content-type": "content-type"}
+# What is between the caller and the queue, which checks it, and does not concern the model.
+OF_THE_QUEUE = frozenset((FILENAME, INPUT_LOCATION, OUTPUT_EXTENSION, TIMEOUT_SECONDS, TTL_SECONDS))
 
 NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 PATTERN = "Member must satisfy regular expression pattern: "
@@ -64,7 +71,11 @@ class Members:
 
     def for_model(self) -> "Pairs":
         """Return the headers that the model sees."""
-        return [(RENAMED.get(name, name), value) for name, value in self._pairs]
+        return [
+            (RENAMED.get(name, name), value)
+            for name, value in self._pairs
+            if name not in OF_THE_QUEUE
+        ]
 
 
 def _check(name: str, value: str) -> None:
