@@ -4,11 +4,14 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
+import sagewire
 from tests.client import recorded
+from tests.support.awaited import awaited
 
 
 @pytest.fixture
@@ -21,6 +24,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return monkeypatch
+
+
+@pytest.fixture(params=[sagewire.client, awaited], ids=["blocking", "asyncio"])
+def make_client(request: pytest.FixtureRequest) -> Any:
+    """Return what makes a client, for either driver."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

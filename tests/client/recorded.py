@@ -162,7 +162,9 @@ def redirected(address: Callable[[str, int], tuple[str, int]]) -> Iterator[list[
     from sagewire._impl import transport
 
     meant: list[str] = []
-    originals = transport.Pool, transport.Proxy
+    from sagewire.client import looping
+
+    originals = transport.Pool, transport.Proxy, looping.pool_arguments
 
     def pool(scheme: str, host: str, port: int, **options: Any) -> Any:
         if options.get("proxy") is None:
@@ -174,11 +176,19 @@ def redirected(address: Callable[[str, int], tuple[str, int]]) -> Iterator[list[
         meant.append(f"{host}:{port}")
         return originals[1](url, *address(host, port), *options)
 
-    transport.Pool, transport.Proxy = pool, proxy
+    def pool_arguments(*given: Any) -> dict[str, Any]:
+        arguments = originals[2](*given)
+        if arguments["proxy"] is None:
+            host, port = arguments["host"], arguments["port"]
+            meant.append(f"{host}:{port}")
+            arguments["host"], arguments["port"] = address(host, port)
+        return arguments
+
+    transport.Pool, transport.Proxy, looping.pool_arguments = pool, proxy, pool_arguments
     try:
         yield meant
     finally:
-        transport.Pool, transport.Proxy = originals
+        transport.Pool, transport.Proxy, looping.pool_arguments = originals
 
 
 def frozen(client: SageMakerRuntime, time: str) -> list[float]:
@@ -189,6 +199,14 @@ def frozen(client: SageMakerRuntime, time: str) -> list[float]:
     client._ambient.uniform = lambda: 0.5
     client._ambient.new_id = lambda: INVOCATION_ID
     client._ambient.sleep = sleeps.append
+
+    async def pause(seconds: float) -> None:
+        sleeps.append(seconds)
+
+    async def stay(seconds: float) -> None:
+        client._ambient.hold(seconds)
+
+    client._ambient.pause, client._ambient.stay = pause, stay
     # The recording waited for the client's own rate without noting it, by a clock that went on.
     elapsed = [0.0]
     client._ambient.monotonic = lambda: elapsed[0]

@@ -73,7 +73,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, server_tls: Any) -> Any:
 
 @pytest.mark.parametrize("case", parameters())
 def test_a_recorded_configuration_gives_the_same_client(
-    case: dict[str, Any], clean_environment: Any, tmp_path: Path, server_tls: Any, asked: Any
+    case: dict[str, Any],
+    clean_environment: Any,
+    tmp_path: Path,
+    server_tls: Any,
+    asked: Any,
+    make_client: Any,
 ) -> None:
     expected = changed(case["expect"], CONFIG.get(case["id"]))
     write_files(case["files"], tmp_path)
@@ -91,15 +96,15 @@ def test_a_recorded_configuration_gives_the_same_client(
         arguments["config"] = sagewire.Config(**arguments["config"])
     if expected.get("error"):
         with asked(case) as (server, dialled):
-            with pytest.raises(Exception) as raised:
-                sagewire.client(**arguments).invoke_endpoint(EndpointName="ep", Body=b"{}")
+            with pytest.raises(Exception) as raised, make_client(**arguments) as client:
+                client.invoke_endpoint(EndpointName="ep", Body=b"{}")
             same_questions(expected, server, dialled)
         error = expected["error"]
         error = {**error, "message": placed(error["message"], tmp_path)}
         recorded.same_error(error, raised.value)
         return
     with asked(case) as (server, dialled):
-        client = sagewire.client(**arguments)
+        client = make_client(**arguments)
         same_credentials(expected.get("credentials"), client, loose="loose_expiry" in case)
         same_questions(expected, server, dialled)
     with client:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-import sagewire
 from tests.client import recorded
 from tests.support import vectors
 
@@ -26,12 +25,14 @@ def arguments(given: Any, stack: contextlib.ExitStack) -> Any:
 
 
 @pytest.mark.parametrize("case", parameters())
-def test_a_recorded_url_is_boto3s(case: dict[str, Any], clean_environment: Any) -> None:
+def test_a_recorded_url_is_boto3s(
+    case: dict[str, Any], clean_environment: Any, make_client: Any
+) -> None:
     for name, value in {**case.get("import_env", {}), **case.get("env", {})}.items():
         clean_environment.setenv(name, value)
     expected = case["expect"]
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(sagewire.client(**recorded.client_arguments(case, "")))
+        client = stack.enter_context(make_client(**recorded.client_arguments(case, "")))
         recorded.frozen(client, case["time"])
         positional = [arguments(value, stack) for value in case.get("positional", ())]
         named = {} if positional else dict(case["kwargs"])

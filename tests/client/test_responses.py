@@ -17,6 +17,7 @@ import sagewire
 from tests.client import recorded
 from tests.client.differences import ANY, RESPONSES, changed
 from tests.support import vectors
+from tests.support.awaited import AwaitedClient
 from tests.support.capture import CaptureServer
 
 OPERATIONS = (
@@ -32,6 +33,12 @@ def parameters() -> list[Any]:
         absent = pytest.mark.skip(reason="recorded vectors are not part of a clone")
         return [pytest.param({}, id="absent", marks=absent)]
     return [pytest.param(case, id=case["id"]) for case in CASES]
+
+
+NOT_ASYNCIOS = {
+    *("buffered", "closed", "fileno", "isatty", "json", "readline", "readlines", "seek"),
+    *("seekable", "textio", "truncate", "writable", "write"),
+}
 
 
 @contextlib.contextmanager
@@ -89,7 +96,7 @@ def peer(case: dict[str, Any], tls: Any) -> Iterator[tuple[Callable[..., Any], A
 
 @pytest.mark.parametrize("case", parameters())
 def test_a_recorded_answer_gives_what_boto3_gave(
-    case: dict[str, Any], clean_environment: Any, server_tls: Any, ca_path: str
+    case: dict[str, Any], clean_environment: Any, server_tls: Any, ca_path: str, make_client: Any
 ) -> None:
     expected = changed(case["expect"], RESPONSES.get(case["id"]))
     url = case["client"].get("endpoint_url", "https://")
@@ -97,7 +104,7 @@ def test_a_recorded_answer_gives_what_boto3_gave(
     with contextlib.ExitStack() as stack:
         address, server = stack.enter_context(peer(case, tls))
         stack.enter_context(recorded.redirected(address))
-        client = stack.enter_context(sagewire.client(**recorded.client_arguments(case, ca_path)))
+        client = stack.enter_context(make_client(**recorded.client_arguments(case, ca_path)))
         call = getattr(client, case["op"])
         recorded.frozen(client, case["time"])
         kwargs = {name: recorded.body(value, stack) for name, value in case["kwargs"].items()}
@@ -117,6 +124,8 @@ def test_a_recorded_answer_gives_what_boto3_gave(
             assert result == wanted
             assert list(result["ResponseMetadata"]) == list(wanted["ResponseMetadata"])
             for step in expected.get("read", []):
+                if isinstance(client, AwaitedClient) and step["op"][0] in NOT_ASYNCIOS:
+                    break  # asyncio's body is no file; aiobotocore's lines have no ends
                 same_step(step, body)
             if case.get("second_call"):
                 again = call(**kwargs)

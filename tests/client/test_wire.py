@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import sagewire
 from tests.client import recorded
 from tests.client.differences import ANY, WIRE, changed
 from tests.support import vectors
@@ -30,7 +29,12 @@ def parameters() -> list[Any]:
 
 @pytest.mark.parametrize("case", parameters())
 def test_a_recorded_call_goes_out_as_boto3_sent_it(
-    case: dict[str, Any], clean_environment: Any, server_tls: Any, other_tls: Any, ca_path: str
+    case: dict[str, Any],
+    clean_environment: Any,
+    server_tls: Any,
+    other_tls: Any,
+    ca_path: str,
+    make_client: Any,
 ) -> None:
     expected = changed(case["expect"], WIRE.get(case["id"]))
     for name, value in {**case.get("import_env", {}), **case.get("env", {})}.items():
@@ -52,7 +56,7 @@ def test_a_recorded_call_goes_out_as_boto3_sent_it(
             options = recorded.client_arguments(case, ca_path)
             if tls is not None and "verify" not in options:
                 options["verify"] = None if expected.get("error") else False
-            client = stack.enter_context(sagewire.client(**options))
+            client = stack.enter_context(make_client(**options))
             sleeps = recorded.frozen(client, case["time"])
             stage = "call"
             for number in range(case.get("calls", 1)):

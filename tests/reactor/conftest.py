@@ -56,14 +56,16 @@ class Origin:
     def __init__(self, peer, *, scheme="http", **settings):
         settings = {"read_timeout": 10.0, **settings}
         self._address = (peer.host, peer.port)
-        self.pool = reactor.Pool(asyncio.get_running_loop(), scheme, peer.host, **settings)
+        self.pool = reactor.Pool(
+            asyncio.get_running_loop(), scheme, peer.host, peer.port, **settings
+        )
         self.pool.start()
         self.made.append(self.pool)
 
     async def take(self):
         taken = self.pool.take_idle(URL)
         if taken is None:
-            taken = self.pool.dial([self._address], URL, None)
+            taken = self.pool.dial([self._address], 0.0, URL, None)
             try:
                 await taken.connected()
             except BaseException:
@@ -74,8 +76,8 @@ class Origin:
     async def exchange(self, body=b"{}"):
         connection = await self.take()
         try:
-            headers = [("Host", "x"), ("Content-Length", str(len(body)))]
-            return await connection.exchange("POST", "/invocations", headers, body, None)
+            head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+            return await connection.exchange(head % len(body), body, None)
         except BaseException:
             connection.close()
             raise

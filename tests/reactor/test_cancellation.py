@@ -22,7 +22,7 @@ def test_the_server_sees_the_end_at_once(run, place, server_tls, trusting):
         if place == "body":
             link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel")
         if place == "upload":
-            link.may_end.acquire(timeout=0.3)
+            link.may_end.acquire(timeout=0.1)
         link.ended_by_client()
         seen.append(time.perf_counter())
 

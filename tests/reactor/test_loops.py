@@ -222,7 +222,7 @@ def test_closing_a_body_fails_the_read_that_waits_for_it(run):
 def test_an_https_origin_needs_settings():
     loop = asyncio.new_event_loop()
     with pytest.raises(ValueError, match="tls: an https origin needs TlsSettings"):
-        reactor.Pool(loop, "https", "127.0.0.1")
+        reactor.Pool(loop, "https", "127.0.0.1", 443)
     loop.close()
 
 

@@ -15,14 +15,17 @@ class ReactorPool:
     def __init__(self, scheme, host, port, *, loop=None, **settings):
         self.loop = loop or asyncio.new_event_loop()
         self._address = (host.strip("[]"), port)
-        self._pool = reactor.Pool(self.loop, scheme, host, **settings)
+        self._pool = reactor.Pool(self.loop, scheme, host, port, **settings)
+        proxy = settings.get("proxy")
+        if proxy is not None:
+            self._address = (proxy.host.strip("[]"), proxy.port)
         self._pool.start()
 
     def take(self, url, timeout):
         self.turn()  # the loop hears of idle connections that have ended
         taken = self._pool.take_idle(url)
         if taken is None:
-            taken = self._pool.dial([self._address], url, timeout)
+            taken = self._pool.dial([self._address], 0.0, url, limit(timeout))
             self.run(taken.connected())
         return ReactorExchange(self, taken)
 
@@ -79,16 +82,22 @@ class ReactorExchange:
         self._pool.turn()
 
 
+def limit(timeout):
+    """Return a deadline as the reactor takes it: what is left, and how long it was."""
+    return None if timeout is None else (timeout, timeout)
+
+
 async def _exchange(connection, method, target, headers, body, timeout):
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    head = "\r\n".join([*lines, "", ""]).encode()
+    chunked = ("Transfer-Encoding", "chunked") in headers
     try:
-        if body is None or isinstance(body, bytes):
-            return await connection.exchange(method, target, headers, body, timeout)
-        if isinstance(body, (bytearray, memoryview)):
-            return await connection.exchange(method, target, headers, bytes(body), timeout)
-        await connection.begin(method, target, headers, timeout)
+        if isinstance(body, (bytes, bytearray, memoryview)) or body is None:
+            return await connection.exchange(head, bytes(body or b""), limit(timeout))
+        await connection.begin(head, chunked, limit(timeout))
         for piece in body:
-            await connection.send_piece(piece, timeout)
-        return await connection.finish(timeout)
+            await connection.send_piece(piece)
+        return await connection.finish()
     except BaseException:
         connection.close()
         raise

@@ -9,7 +9,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
 def uniform() -> float:
@@ -44,15 +44,33 @@ def _uuid(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+async def slept(seconds: float) -> None:
+    """Sleep as a task of the running loop."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
 class Ambient:
     """The functions a client asks.
 
     `now` (seconds since 1970), `monotonic` (seconds since whenever), `sleep` (between attempts),
-    `hold` (before one, for the client's own rate), `uniform`, `new_id`. So many seconds as `offset`
-    says the service's clock is ahead of ours, as far as its refusals have told.
+    `hold` (before one, for the client's own rate), `pause` and `stay` (the two, awaited),
+    `uniform`, `new_id`. So many seconds as `offset` says the service's clock is ahead of ours, as
+    far as its refusals have told.
     """
 
-    __slots__ = ("hold", "monotonic", "new_id", "now", "offset", "sleep", "uniform")
+    __slots__ = (
+        "hold",
+        "monotonic",
+        "new_id",
+        "now",
+        "offset",
+        "pause",
+        "sleep",
+        "stay",
+        "uniform",
+    )
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -60,6 +78,8 @@ class Ambient:
         self.monotonic: Callable[[], float] = time.monotonic
         self.sleep: Callable[[float], None] = time.sleep
         self.hold: Callable[[float], None] = time.sleep
+        self.pause: Callable[[float], Awaitable[None]] = slept
+        self.stay: Callable[[float], Awaitable[None]] = slept
         self.uniform: Callable[[], float] = uniform
         self.new_id: Callable[[], str] = new_id
 

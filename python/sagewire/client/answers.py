@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sagewire.model.shapes import Operation
 
+    Bodies = dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]
+
 _PIECE_BYTES = 64 * 1024
 
 
@@ -44,10 +46,12 @@ def result(
     described: "dict[str, Any]",
     attempts: "tuple[tuple[Any, ...], ...]",
     data: bytes,
+    bodies: "Bodies | None" = None,
 ) -> Result:
     """Return boto3's dict, keys in boto3's order.
 
-    `data` is the body of an operation whose body the call itself reads.
+    `data` is the body of an operation whose body the call itself reads; `bodies` says what becomes
+    of the others, if not what the blocking client's become.
     """
     headers = described["HTTPHeaders"]
     made = Result()
@@ -56,7 +60,7 @@ def result(
         if header in headers:
             made[key] = headers[header]
     if operation.body_type is not None:
-        _BODIES[operation.body_type](made, response, headers, data)
+        (bodies or _BODIES)[operation.body_type](made, response, headers, data)
     made._attempts = attempts  # noqa: SLF001 - the two modules make one thing
     made._parts = response.timing  # noqa: SLF001 - as above
     return made
@@ -87,11 +91,32 @@ def _event_stream(
     made["Body"] = EventStream(reader, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
 
 
+def _async_streaming_body(
+    made: Result, response: "Any", headers: "Mapping[str, str]", _data: bytes
+) -> None:
+    from sagewire.streams.aio import AsyncStreamingBody
+
+    made["Body"] = AsyncStreamingBody(response, headers.get("content-length"))
+
+
+def _async_event_stream(
+    made: Result, response: "Any", _headers: "Mapping[str, str]", _data: bytes
+) -> None:
+    from sagewire.streams.aio import AsyncEventStream
+
+    made["Body"] = AsyncEventStream(response, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
+
+
 # What becomes of a body, by the type of its member: each writes its key into the result.
-_BODIES: "dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]" = {
+_BODIES: "Bodies" = {
     "blob": _streaming_body,
     "json": _inference_id,
     "stream": _event_stream,
+}
+AWAITED_BODIES: "Bodies" = {
+    "blob": _async_streaming_body,
+    "json": _inference_id,
+    "stream": _async_event_stream,
 }
 
 

@@ -1,10 +1,11 @@
-"""`sagewire.client()`: boto3's arguments to a client."""
+"""`sagewire.client()` and `sagewire.async_client()`: boto3's arguments to a client."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sagewire.client.aio import AsyncSageMakerRuntime
     from sagewire.client.sync import SageMakerRuntime
     from sagewire.config import Config
     from sagewire.sigv4 import Credentials
@@ -66,5 +67,56 @@ def client(
             profile_name=profile_name,
             session=session,
             credentials=credentials,
+        )
+    )
+
+
+def async_client(
+    service_name: str = "sagemaker-runtime",
+    region_name: "str | None" = None,
+    api_version: "str | None" = None,
+    use_ssl: bool = True,
+    verify: "bool | str | None" = None,
+    endpoint_url: "str | None" = None,
+    aws_access_key_id: "str | None" = None,
+    aws_secret_access_key: "str | None" = None,
+    aws_session_token: "str | None" = None,
+    config: "Config | Any | None" = None,
+    aws_account_id: "str | None" = None,  # noqa: ARG001 - as in boto3, no effect on this service
+    *,
+    profile_name: "str | None" = None,
+    session: "Any | None" = None,
+    credentials: "Credentials | Callable[[], Credentials] | None" = None,
+) -> "AsyncSageMakerRuntime":
+    """Return a client for asyncio: as `client`, its calls awaited.
+
+    It may be made outside of any loop, and serves the loop that a call runs on, each with
+    connections of its own. Nothing here waits: what may (credentials from a process or a service,
+    the look-up of names, files) has a thread, and comes with the first call. `session` may be
+    aiobotocore's.
+
+    Raises as `client` does; a credential process or service that fails is told by the first call.
+
+    >>> runtime = async_client("sagemaker-runtime", region_name="eu-west-1")
+    >>> runtime.meta.endpoint_url
+    'https://runtime.sagemaker.eu-west-1.amazonaws.com'
+    """
+    from sagewire.client.aio import AsyncSageMakerRuntime
+    from sagewire.client.settings import Settings
+
+    return AsyncSageMakerRuntime(
+        Settings(
+            service_name=service_name,
+            region_name=region_name,
+            api_version=api_version,
+            use_ssl=use_ssl,
+            verify=verify,
+            endpoint_url=endpoint_url,
+            keys=(aws_access_key_id, aws_secret_access_key, aws_session_token),
+            config=config,
+            profile_name=profile_name,
+            session=session,
+            credentials=credentials,
+            search_later=True,
         )
     )

@@ -138,6 +138,14 @@ class Canned:
         data, self._data = self._data[:end], self._data[end:]
         return bytes(data)
 
+    def read_now(self, amount: "int | None" = None) -> bytes:
+        """As `read`: nothing is waited for."""
+        return self.read(amount)
+
+    async def read_some(self) -> bytes:
+        """Return what is left."""
+        return self.read()
+
     def readinto(self, buffer: "Any") -> int:
         """Fill a buffer; return the number of bytes."""
         view = memoryview(buffer).cast("B")
@@ -155,3 +163,5 @@ class Canned:
     def close(self) -> None:
         """Drop what is left."""
         self._data = memoryview(b"")
+
+    abandon = close

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol, TypedDict
 
+from sagewire.streams.aio import AsyncEventStream, AsyncStreamingBody
 from sagewire.streams.body import StreamingBody
 from sagewire.streams.events import EventStream
 
@@ -81,3 +82,17 @@ class ResponseStreamResult(_ResponseStreamOptional):
 
     ResponseMetadata: ResponseMetadata
     Body: EventStream
+
+
+class AwaitedInvokeEndpointResult(_InvokeEndpointOptional):
+    """What the asyncio client's `invoke_endpoint` returns."""
+
+    ResponseMetadata: ResponseMetadata
+    Body: AsyncStreamingBody
+
+
+class AwaitedResponseStreamResult(_ResponseStreamOptional):
+    """What the asyncio client's `invoke_endpoint_with_response_stream` returns."""
+
+    ResponseMetadata: ResponseMetadata
+    Body: AsyncEventStream

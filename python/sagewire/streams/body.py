@@ -100,22 +100,10 @@ class StreamingBody(io.IOBase):
 
         The size never changes the result: an end that is cut in two counts once.
         """
-        held: list[bytes] = []  # the pieces of a line whose end has not been seen
+        splitter = LineSplitter(keepends)
         for piece in self.iter_chunks(chunk_size):
-            if held and held[-1].endswith(b"\r") and not piece.startswith(b"\n"):
-                yield _line(held, keepends)
-                held = []
-            first, *others = piece.splitlines(keepends=True)
-            held.append(first)
-            for line in others:
-                yield _line(held, keepends)
-                held = [line]
-            # A carriage return may be half of an end; a newline is a whole one.
-            if held[-1].endswith(b"\n"):
-                yield _line(held, keepends)
-                held = []
-        if held:
-            yield _line(held, keepends)
+            yield from splitter.feed(piece)
+        yield from splitter.finish()
 
     def tell(self) -> int:
         """Return the number of bytes read so far."""
@@ -155,6 +143,37 @@ class StreamingBody(io.IOBase):
             raise IncompleteReadError(actual_bytes=self._amount_read, expected_bytes=expected)
 
 
-def _line(pieces: "list[bytes]", keepends: bool) -> bytes:
-    line = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    return line if keepends else line.splitlines()[0]
+class LineSplitter:
+    r"""Splits pieces into lines, ended by `\n`, `\r\n` or `\r`; an end that is cut counts once."""
+
+    __slots__ = ("_held", "_keepends")
+
+    def __init__(self, keepends: bool) -> None:
+        self._keepends = keepends
+        self._held: list[bytes] = []  # the pieces of a line whose end has not been seen
+
+    def feed(self, piece: bytes) -> "Iterator[bytes]":
+        """Yield the lines that end in a piece."""
+        held = self._held
+        if held and held[-1].endswith(b"\r") and not piece.startswith(b"\n"):
+            yield self._line(held)
+            held = []
+        first, *others = piece.splitlines(keepends=True)
+        held.append(first)
+        for line in others:
+            yield self._line(held)
+            held = [line]
+        # A carriage return may be half of an end; a newline is a whole one.
+        if held[-1].endswith(b"\n"):
+            yield self._line(held)
+            held = []
+        self._held = held
+
+    def finish(self) -> "Iterator[bytes]":
+        """Yield what follows the last end."""
+        if self._held:
+            yield self._line(self._held)
+
+    def _line(self, pieces: "list[bytes]") -> bytes:
+        line = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return line if self._keepends else line.splitlines()[0]

@@ -18,10 +18,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use sagewire_net::reactor::{self, Key, Outcome};
-use sagewire_net::transport::{PoolOptions, RequestHead, ResponseHead, TransportError};
+use sagewire_net::transport::{PoolOptions, ResponseHead, Times, TransportError};
 
 use crate::support::signals;
-use crate::transport::{Failure, TlsSettings, duration, from_now, header_dict, latin_1, lock};
+use crate::transport::{
+    Failure, Proxy, TlsSettings, duration, from_now, header_dict, latin_1, lock,
+};
 
 /// Adds this capability's classes to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -56,31 +58,33 @@ struct Waiter {
 /// What the words of a call's errors name.
 struct Call {
     url: Py<PyString>,
-    /// The deadline of the whole call, in seconds.
-    timeout: Option<f64>,
+    /// The deadline of the whole call.
+    seconds: Option<f64>,
 }
 
 impl Call {
     fn failed(&self, py: Python<'_>, error: TransportError) -> PyErr {
         let url = self.url.bind(py).to_string();
-        Failure { url: &url, seconds: self.timeout, error }.into_py(py)
+        Failure { url: &url, seconds: self.seconds, error }.into_py(py)
     }
 }
 
 #[pymethods]
 impl Reactor {
     #[new]
-    #[pyo3(signature = (event_loop, scheme, host, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false))]
+    #[pyo3(signature = (event_loop, scheme, host, port, *, max_idle=10, connect_timeout=60.0, read_timeout=60.0, tls=None, tcp_keepalive=false, proxy=None))]
     #[allow(clippy::too_many_arguments, reason = "the seam")]
     fn new(
         event_loop: &Bound<'_, PyAny>,
         scheme: &str,
         host: &str,
+        port: u16,
         max_idle: usize,
         connect_timeout: Option<f64>,
         read_timeout: Option<f64>,
         tls: Option<&Bound<'_, TlsSettings>>,
         tcp_keepalive: bool,
+        proxy: Option<&Bound<'_, Proxy>>,
     ) -> PyResult<Self> {
         if scheme == "https" && tls.is_none() {
             return Err(PyValueError::new_err("tls: an https origin needs TlsSettings"));
@@ -88,13 +92,12 @@ impl Reactor {
         let tls = tls.filter(|_| scheme == "https").map(|tls| Arc::clone(&tls.get().0));
         let engine = reactor::Reactor::new(PoolOptions {
             host: host.trim_matches(['[', ']']).to_owned(),
-            // It comes with each address.
-            port: 0,
+            port,
             max_idle,
             connect_timeout: connect_timeout.map(duration),
             read_timeout: read_timeout.map(duration),
             tls,
-            proxy: None,
+            proxy: proxy.map(|proxy| proxy.get().settings()),
             tcp_keepalive,
             interrupt: signals::ask,
         })?;
@@ -150,25 +153,27 @@ impl Reactor {
     /// Return an idle connection that is alive, or `None`.
     fn take_idle(slf: &Bound<'_, Self>, url: Py<PyString>) -> Option<ReactorConnection> {
         let key = lock(&slf.get().engine).take_idle()?;
-        Some(ReactorConnection { reactor: slf.clone().unbind(), key, url, timeout: None })
+        Some(Self::taken(slf, key, url, None))
     }
 
     /// Begin to connect to one of the addresses, in their order; `connected` waits for it.
     fn dial(
         slf: &Bound<'_, Self>,
         addresses: &Bound<'_, PyList>,
+        looked_up: f64,
         url: Py<PyString>,
-        timeout: Option<f64>,
+        deadline: Option<(f64, f64)>,
     ) -> PyResult<ReactorConnection> {
-        let py = slf.py();
         let addresses = addresses
             .iter()
             .map(|address| socket_address(&address))
             .collect::<PyResult<Vec<SocketAddr>>>()?;
-        let begun = lock(&slf.get().engine).connect(addresses, timeout.map(from_now));
+        let end = deadline.map(|(left, _)| from_now(left));
+        let seconds = deadline.map(|(_, whole)| whole);
+        let begun = lock(&slf.get().engine).connect(addresses, duration(looked_up), end);
         match begun {
-            Ok(key) => Ok(ReactorConnection { reactor: slf.clone().unbind(), key, url, timeout }),
-            Err(error) => Err(Call { url, timeout }.failed(py, error)),
+            Ok(key) => Ok(Self::taken(slf, key, url, seconds)),
+            Err(error) => Err(Call { url, seconds }.failed(slf.py(), error)),
         }
     }
 
@@ -220,6 +225,16 @@ impl Reactor {
         self.process == std::process::id()
     }
 
+    fn taken(
+        slf: &Bound<'_, Self>,
+        key: Key,
+        url: Py<PyString>,
+        seconds: Option<f64>,
+    ) -> ReactorConnection {
+        let call = Mutex::new(Arc::new(Call { url, seconds }));
+        ReactorConnection { reactor: slf.clone().unbind(), key, call }
+    }
+
     /// A future for an operation that has begun, done already if the operation is.
     fn wait<'py>(
         slf: &Bound<'py, Self>,
@@ -251,8 +266,8 @@ impl Reactor {
         let py = slf.py();
         let made = match result {
             Ok(Outcome::Connected | Outcome::Sent) => Ok(py.None().into_bound(py)),
-            Ok(Outcome::Answered(head)) => {
-                ReactorResponse::new(py, slf.clone().unbind(), key, &head, Arc::clone(call))
+            Ok(Outcome::Answered(head, times)) => {
+                ReactorResponse::new(py, slf.clone().unbind(), key, &head, times, Arc::clone(call))
                     .and_then(|response| Bound::new(py, response).map(Bound::into_any))
             }
             Ok(Outcome::Data(data)) => Ok(PyBytes::new(py, &data).into_any()),
@@ -311,9 +326,7 @@ impl Reactor {
 struct ReactorConnection {
     reactor: Py<Reactor>,
     key: Key,
-    url: Py<PyString>,
-    /// What was left of the call's deadline when it was dialled.
-    timeout: Option<f64>,
+    call: Mutex<Arc<Call>>,
 }
 
 #[pymethods]
@@ -326,72 +339,50 @@ impl ReactorConnection {
 
     /// Wait until the connection is there.
     fn connected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout: self.timeout });
-        let done = lock(&self.reactor.get().engine).connected(self.key);
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+        self.begun(py, |engine| engine.connected(self.key))
     }
 
     /// Send a request; the future's result is its response, the body still to be read.
     fn exchange<'py>(
         &self,
         py: Python<'py>,
-        method: &str,
-        target: &str,
-        headers: &Bound<'py, PyList>,
-        body: Option<&Bound<'py, PyBytes>>,
-        timeout: Option<f64>,
+        head: &[u8],
+        body: &Bound<'py, PyBytes>,
+        deadline: Option<(f64, f64)>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
-        let done = with_head(method, target, headers, |head| {
-            let bytes = body.map_or(&b""[..], |body| body.as_bytes());
-            let keep = || {
-                body.map_or_else(Bytes::new, |body| {
-                    Bytes::from_owner(PyBackedBytes::from(body.clone()))
-                })
-            };
-            let deadline = timeout.map(from_now);
-            lock(&self.reactor.get().engine).exchange(self.key, head, bytes, keep, deadline)
-        })?;
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+        let end = self.take_deadline(py, deadline);
+        let keep = || Bytes::from_owner(PyBackedBytes::from(body.clone()));
+        self.begun(py, |engine| engine.exchange(self.key, head, body.as_bytes(), keep, end))
     }
 
-    /// Send the head of a request whose body comes in pieces.
+    /// Send the head of a request whose body comes in pieces, in chunks or by its length.
     fn begin<'py>(
         &self,
         py: Python<'py>,
-        method: &str,
-        target: &str,
-        headers: &Bound<'py, PyList>,
-        timeout: Option<f64>,
+        head: &[u8],
+        chunked: bool,
+        deadline: Option<(f64, f64)>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
-        let done = with_head(method, target, headers, |head| {
-            lock(&self.reactor.get().engine).begin(self.key, head, timeout.map(from_now))
-        })?;
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+        let end = self.take_deadline(py, deadline);
+        self.begun(py, |engine| engine.begin(self.key, head, chunked, end))
     }
 
-    /// Send a piece of the body, framed if the head announced chunks.
+    /// Send a piece of the body.
     fn send_piece<'py>(
         &self,
         py: Python<'py>,
         piece: &Bound<'py, PyAny>,
-        timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let Ok(piece) = piece.cast::<PyBytes>() else {
             let kind = piece.get_type().name()?;
             return Err(PyTypeError::new_err(format!("body: a piece must be bytes, not {kind}")));
         };
-        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
-        let done = lock(&self.reactor.get().engine).send_piece(self.key, piece.as_bytes());
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+        self.begun(py, |engine| engine.send_piece(self.key, piece.as_bytes()))
     }
 
     /// End the body; the future's result is the response.
-    fn finish<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let call = Arc::new(Call { url: self.url.clone_ref(py), timeout });
-        let done = lock(&self.reactor.get().engine).finish(self.key);
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.begun(py, |engine| engine.finish(self.key))
     }
 
     /// Drop the connection at once, whatever is in progress on it.
@@ -408,6 +399,27 @@ impl ReactorConnection {
     }
 }
 
+impl ReactorConnection {
+    /// A future for the operation that `begin` begins.
+    fn begun<'py>(
+        &self,
+        py: Python<'py>,
+        begin: impl FnOnce(&mut reactor::Reactor) -> Option<Result<Outcome>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = Arc::clone(&lock(&self.call));
+        let done = begin(&mut lock(&self.reactor.get().engine));
+        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+    }
+
+    /// Notes the deadline of the whole call; what is left of it ends at the moment returned.
+    fn take_deadline(&self, py: Python<'_>, deadline: Option<(f64, f64)>) -> Option<Instant> {
+        let (left, whole) = deadline?;
+        let mut call = lock(&self.call);
+        *call = Arc::new(Call { url: call.url.clone_ref(py), seconds: Some(whole) });
+        Some(from_now(left))
+    }
+}
+
 impl Drop for ReactorConnection {
     fn drop(&mut self) {
         let reactor = self.reactor.get();
@@ -415,22 +427,6 @@ impl Drop for ReactorConnection {
             lock(&reactor.engine).drop_unanswered(self.key);
         }
     }
-}
-
-/// Calls `with` with the parts of a request's head as the transport wants them.
-fn with_head<T>(
-    method: &str,
-    target: &str,
-    headers: &Bound<'_, PyList>,
-    with: impl FnOnce(&RequestHead<'_>) -> T,
-) -> PyResult<T> {
-    let pairs: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
-        headers.iter().map(|pair| pair.extract()).collect::<PyResult<_>>()?;
-    let headers: Vec<(&str, &str)> = pairs
-        .iter()
-        .map(|(name, value)| Ok((name.to_str()?, value.to_str()?)))
-        .collect::<PyResult<_>>()?;
-    Ok(with(&RequestHead { method, target, headers: &headers }))
 }
 
 /// An answer whose head has arrived, and whose body arrives as it is asked for.
@@ -450,6 +446,7 @@ struct ReactorResponse {
     reason: String,
     reactor: Py<Reactor>,
     key: Key,
+    times: Times,
     call: Arc<Call>,
 }
 
@@ -459,6 +456,7 @@ impl ReactorResponse {
         reactor: Py<Reactor>,
         key: Key,
         head: &ResponseHead,
+        times: Times,
         call: Arc<Call>,
     ) -> PyResult<Self> {
         Ok(Self {
@@ -468,8 +466,25 @@ impl ReactorResponse {
             reason: latin_1(&head.reason),
             reactor,
             key,
+            times,
             call,
         })
+    }
+}
+
+impl ReactorResponse {
+    /// A future for the read that `begin` begins.
+    fn begun<'py>(
+        &self,
+        py: Python<'py>,
+        begin: impl FnOnce(&mut reactor::Reactor) -> Option<Result<Outcome>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let reactor = self.reactor.get();
+        if lock(&reactor.waiting).contains_key(&self.key) {
+            return Err(PyRuntimeError::new_err("another task is reading this body"));
+        }
+        let done = begin(&mut lock(&reactor.engine));
+        Reactor::wait(self.reactor.bind(py), self.key, &self.call, done)
     }
 }
 
@@ -502,12 +517,17 @@ impl ReactorResponse {
     #[pyo3(signature = (amount=None))]
     fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
-        let reactor = self.reactor.get();
-        if lock(&reactor.waiting).contains_key(&self.key) {
-            return Err(PyRuntimeError::new_err("another task is reading this body"));
-        }
-        let done = lock(&reactor.engine).read(self.key, amount);
-        Reactor::wait(self.reactor.bind(py), self.key, &self.call, done)
+        self.begun(py, |engine| engine.read(self.key, amount))
+    }
+
+    /// Read whatever arrives next; nothing at the end alone.
+    fn read_some<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.begun(py, |engine| engine.read_some(self.key))
+    }
+
+    /// Return how long each part took, in seconds.
+    fn timing(&self) -> (f64, f64, f64, f64, f64, f64) {
+        self.times.now().parts().map(|part| part.as_secs_f64()).into()
     }
 
     /// Set how long, in seconds, each wait for more of the body may take.

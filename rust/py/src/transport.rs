@@ -75,7 +75,7 @@ impl TlsSettings {
 
 /// A proxy on the way to the origin.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-struct Proxy {
+pub(crate) struct Proxy {
     #[pyo3(get)]
     url: String,
     #[pyo3(get)]
@@ -106,7 +106,7 @@ impl Proxy {
 }
 
 impl Proxy {
-    fn settings(&self) -> transport::Proxy {
+    pub(crate) fn settings(&self) -> transport::Proxy {
         transport::Proxy {
             url: self.url.clone(),
             host: self.host.clone(),

@@ -68,6 +68,29 @@ class Read:
             if not advanced:
                 return False
 
+    def some(self, arrived: bytearray) -> bool:
+        """Take what has arrived, whatever there is; return whether there is any, or the end.
+
+        Bad framing behind something good is told the next time.
+        """
+        try:
+            finished = self.advance(arrived)
+        except ResponseStreamingError:
+            if not self.out:
+                raise
+            finished = True
+        return finished or bool(self.out)
+
+    def cut_off(self, stated: "int | None") -> None:
+        """Raise `ResponseStreamingError` if the connection's end breaks off what was wanted."""
+        framing = self._framing
+        if framing.ends_with_connection():
+            return
+        if framing.chunked:
+            raise broken(http.client.IncompleteRead(b""))
+        left = framing.left or 0
+        raise broken(_CutOffError((stated or left) - left, left))
+
     def at_end(self) -> None:
         """Raise `ResponseStreamingError` if the connection's end breaks the body off."""
         framing = self._framing
@@ -145,6 +168,17 @@ class Read:
 
     def _broken_chunks(self) -> ResponseStreamingError:
         return broken(http.client.IncompleteRead(bytes(self.out[: self._whole])))
+
+
+class _CutOffError(http.client.IncompleteRead):
+    """An incomplete read whose bytes have been given out already."""
+
+    def __init__(self, count: int, left: int) -> None:
+        super().__init__(b"", left)
+        self._count = count
+
+    def __repr__(self) -> str:
+        return f"IncompleteRead({self._count} bytes read, {self.expected} more expected)"
 
 
 def broken(error: Exception) -> ResponseStreamingError:

@@ -3,9 +3,16 @@
 import sys
 
 from sagewire._pure.reactor.body import Framing, Read, broken
-from sagewire._pure.reactor.head import BadHeadError, HeadScanner, parse, status_of
+from sagewire._pure.reactor.head import (
+    BadHeadError,
+    EndOfConnectionError,
+    HeadScanner,
+    parse,
+    status_of,
+)
 from sagewire._pure.transport.deadline import READING, SENDING, WAITING, Deadline
-from sagewire._pure.transport.head import check_lengths, joined, request_head
+from sagewire._pure.transport.head import check_lengths, joined
+from sagewire._pure.transport.timing import Timing
 from sagewire.exceptions import (
     ConnectionClosedError,
     ReadTimeoutError,
@@ -15,7 +22,7 @@ from sagewire.exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from sagewire._pure.reactor.channel import Channel
@@ -34,8 +41,8 @@ class Connection:
     Whoever has it closes it if anything goes wrong, cancellation included.
     """
 
-    __slots__ = ("_channel", "_chunked", "_deadline", "_dialled", "_pool", "_sent", "_url", "limit",
-                 "reused")  # fmt: skip
+    __slots__ = ("_channel", "_chunked", "_deadline", "_dialled", "_pool", "_sent", "_timing",
+                 "_url", "limit", "reused")  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class Connection:
         *,
         channel: "Channel | None" = None,
         dialled: "Coroutine[Any, Any, Channel] | None" = None,
+        timing: "Timing | None" = None,
     ) -> None:
         self._pool: Pool | None = pool
         self._url = url
@@ -51,6 +59,7 @@ class Connection:
         self._dialled = dialled
         self._chunked = False
         self._sent = True
+        self._timing = timing or Timing()
         self._deadline = Deadline(None, url)
         self.limit = pool.read_timeout
         self.reused = channel is not None
@@ -62,48 +71,39 @@ class Connection:
             self._channel = await dialled
 
     async def exchange(
-        self,
-        method: str,
-        target: str,
-        headers: "list[tuple[str, str]]",
-        body: "bytes | None",
-        timeout: "float | None",
+        self, head: bytes, body: bytes, deadline: "tuple[float, float] | None"
     ) -> "Response":
         """Send a request and return its response, the body still to be read.
 
-        The head is written as given, nothing added. `timeout` is what is left of the call's
-        deadline in seconds, the body's reading included.
+        `deadline` is what is left of the whole call's deadline, the body's reading included, and
+        how long it was, in seconds.
         """
-        head = self._head(method, target, headers, timeout)
-        if body is not None and len(body) > _ONE_WRITE_BYTES:
+        self._start(deadline)
+        if len(body) > _ONE_WRITE_BYTES:
             await self._write(head)
             await self._write(body)
         else:
-            await self._write(head + (body or b""))
+            await self._write(head + body)
         return await self._receive()
 
     async def begin(
-        self,
-        method: str,
-        target: str,
-        headers: "list[tuple[str, str]]",
-        timeout: "float | None",
+        self, head: bytes, chunked: bool, deadline: "tuple[float, float] | None"
     ) -> None:
-        """Send the head of a request whose body comes in pieces."""
-        await self._write(self._head(method, target, headers, timeout))
+        """Send the head of a request whose body comes in pieces, in chunks or by its length."""
+        self._start(deadline)
+        self._chunked = chunked
+        await self._write(head)
 
-    async def send_piece(self, piece: bytes, timeout: "float | None") -> None:
-        """Send a piece of the body, framed if the head announced chunks."""
+    async def send_piece(self, piece: bytes) -> None:
+        """Send a piece of the body."""
         if not isinstance(piece, bytes):
             raise TypeError(f"body: a piece must be bytes, not {type(piece).__name__}")
-        self._deadline = Deadline(timeout, self._url)
         if piece and self._sent:
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
             await self._write(framed)
 
-    async def finish(self, timeout: "float | None") -> "Response":
+    async def finish(self) -> "Response":
         """End the body and return the response."""
-        self._deadline = Deadline(timeout, self._url)
         if self._chunked and self._sent:
             await self._write(b"0\r\n\r\n")
         return await self._receive()
@@ -119,17 +119,11 @@ class Connection:
     def __del__(self) -> None:
         self.close()
 
-    def _head(
-        self,
-        method: str,
-        target: str,
-        headers: "list[tuple[str, str]]",
-        timeout: "float | None",
-    ) -> bytes:
-        self._deadline = Deadline(timeout, self._url)
+    def _start(self, deadline: "tuple[float, float] | None") -> None:
+        left, whole = (None, None) if deadline is None else deadline
+        self._deadline = Deadline(left, self._url, whole)
         self._deadline.wait(None, SENDING)
-        head, self._chunked = request_head(method, target, headers)
-        return head
+        self._timing.lap()
 
     async def _write(self, data: bytes) -> None:
         deadline = self._deadline
@@ -143,6 +137,7 @@ class Connection:
             self._sent = False
 
     async def _receive(self) -> "Response":
+        self._timing.send = self._timing.lap()
         try:
             parser = parse(await self._final_head())
         except TimeoutError:
@@ -150,7 +145,9 @@ class Connection:
             raise ReadTimeoutError(endpoint_url=self._url) from None
         except (BadHeadError, OSError) as error:
             raise self._without_answer(error) from None
-        response = Response(self._open(), parser, self._sent, self._deadline, self.limit)
+        timing, self._timing = self._timing, Timing()
+        timing.first_byte = timing.lap()
+        response = Response(self._open(), parser, self._sent, self._deadline, self.limit, timing)
         pool, self._pool = self._pool, None
         response.take_over(pool)
         return response
@@ -162,7 +159,12 @@ class Connection:
         if ssl is not None and isinstance(error, ssl.SSLError) and not ended:
             # An alert, such as a server's that wants another certificate of ours.
             return SSLError(endpoint_url=self._url, error=str(error))
-        return ConnectionClosedError(endpoint_url=self._url)
+        closed = ConnectionClosedError(endpoint_url=self._url)
+        proxy = None if self._pool is None else self._pool.proxy
+        # Behind a proxy it is the proxy that has ended, as boto3 sees it.
+        if proxy is None or not (ended or isinstance(error, (EndOfConnectionError, OSError))):
+            return closed
+        return proxy._blame(closed)  # noqa: SLF001 - one thing
 
     async def _final_head(self) -> bytes:
         channel, deadline = self._open(), self._deadline
@@ -171,7 +173,7 @@ class Connection:
             length = scanner.scan(channel.arrived)
             if length is None:
                 if channel.ended:
-                    raise BadHeadError
+                    raise EndOfConnectionError
                 await channel.fill(lambda: deadline.wait(self.limit, WAITING))
                 continue
             head = bytes(channel.arrived[:length])
@@ -190,7 +192,7 @@ class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
     __slots__ = ("_channel", "_deadline", "_framing", "_limit", "_pool", "_reading", "_reusable",
-                 "headers", "reason", "status", "version")  # fmt: skip
+                 "_stated", "_timing", "headers", "reason", "status", "version")  # fmt: skip
 
     def __init__(
         self,
@@ -199,8 +201,10 @@ class Response:
         sent: bool,
         deadline: Deadline,
         limit: "float | None",
+        timing: "Timing",
     ) -> None:
         self._pool: Pool | None = None
+        self._timing = timing
         self.status: int = parser.status
         self.reason: str = parser.reason
         self.version: int = parser.version
@@ -212,6 +216,7 @@ class Response:
         unexpected = self.status in (204, 304) and length not in (None, "0")
         self._reusable = sent and not parser.will_close and not unexpected
         self._framing = Framing(parser)
+        self._stated = parser.length
         self._channel = channel
         self._deadline = deadline
         self._limit = limit
@@ -231,6 +236,7 @@ class Response:
             return None
         read = Read(self._framing, amount)
         read.advance(self._channel.arrived)
+        self._timing.body = self._timing.since()
         self._finish_if_done()
         return bytes(read.out)
 
@@ -241,13 +247,32 @@ class Response:
         gives a read up abandons the response.
         """
         amount = None if amount is None or amount < 0 else amount
+        if amount == 0:
+            return b""
+        read = Read(self._framing, amount)
+        return await self._awaited(read, read.advance, read.at_end)
+
+    async def read_some(self) -> bytes:
+        """Return whatever arrives next, `b""` at the end alone. Raises as `read` does.
+
+        A connection that ends before the body is an error.
+        """
+        read = Read(self._framing, None)
+        return await self._awaited(read, read.some, lambda: read.cut_off(self._stated))
+
+    async def _awaited(
+        self,
+        read: Read,
+        advance: "Callable[[bytearray], bool]",
+        at_end: "Callable[[], None]",
+    ) -> bytes:
         if self._reading:
             raise RuntimeError("another task is reading this body")
-        if self._pool is None or amount == 0:
+        if self._pool is None:
             return b""
         self._reading = True
         try:
-            return await self._read(Read(self._framing, amount))
+            return await self._read(read, advance, at_end)
         except TimeoutError:
             self.abandon()
             self._deadline.check(READING)
@@ -260,19 +285,29 @@ class Response:
             raise
         finally:
             self._reading = False
+            self._timing.body = self._timing.since()
 
-    async def _read(self, read: Read) -> bytes:
+    async def _read(
+        self,
+        read: Read,
+        advance: "Callable[[bytearray], bool]",
+        at_end: "Callable[[], None]",
+    ) -> bytes:
         channel = self._channel
-        while not read.advance(channel.arrived):
+        while not advance(channel.arrived):
             if self._pool is None:
                 raise ConnectionClosedError(endpoint_url=None)
             if channel.ended:
-                read.at_end()
+                at_end()
                 self.abandon()
                 return bytes(read.out)
             await channel.fill(lambda: self._deadline.wait(self._limit, READING))
         self._finish_if_done()
         return bytes(read.out)
+
+    def timing(self) -> "tuple[float, float, float, float, float, float]":
+        """Return how long each part took, in seconds."""
+        return self._timing.parts()
 
     def set_timeout(self, seconds: "float | None") -> None:
         """Set how long, in seconds, each wait for more of the body may take."""

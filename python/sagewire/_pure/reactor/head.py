@@ -17,6 +17,10 @@ class BadHeadError(Exception):
     """A head that is none."""
 
 
+class EndOfConnectionError(BadHeadError):
+    """The end of the connection in place of a whole head."""
+
+
 class HeadScanner:
     """Finds where a head ends, and tells garbage as soon as its first line is here."""
 
@@ -50,11 +54,16 @@ class HeadScanner:
 
 def status_of(head: bytes) -> int:
     """Return the status of a head, of which the first line is enough. Raises `BadHeadError`."""
+    return status_and_reason(head)[0]
+
+
+def status_and_reason(head: bytes) -> "tuple[int, str]":
+    """Return the status of a head, and its words. Raises `BadHeadError`."""
     try:
-        status: int = Parser(io.BytesIO(head))._read_status()[1]  # noqa: SLF001 - it is ours
+        _, status, reason = Parser(io.BytesIO(head))._read_status()  # noqa: SLF001 - it is ours
     except (http.client.HTTPException, OSError, ValueError):
         raise BadHeadError from None
-    return status
+    return status, reason
 
 
 def parse(head: bytes) -> Parser:

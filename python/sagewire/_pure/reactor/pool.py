@@ -6,13 +6,22 @@ import socket
 
 from sagewire._pure.reactor.channel import Channel
 from sagewire._pure.reactor.connection import Connection
+from sagewire._pure.reactor.head import BadHeadError, HeadScanner, status_and_reason
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
-from sagewire.exceptions import ConnectTimeoutError, EndpointConnectionError
+from sagewire._pure.transport.timing import Timing
+from sagewire.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+from sagewire.exceptions import ConnectionError as NoConnectionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from sagewire._pure.transport.proxy import Proxy
     from sagewire._pure.transport.tls import TlsSettings
 
     Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
@@ -29,26 +38,30 @@ class Pool:
     """
 
     __slots__ = ("__weakref__", "_busy", "_connect_timeout", "_dialling", "_host", "_idle",
-                 "_keepalive", "_max_idle", "_owner", "_tls", "event_loop",
-                 "read_timeout")  # fmt: skip
+                 "_keepalive", "_max_idle", "_owner", "_port", "_tls", "event_loop",
+                 "proxy", "read_timeout")  # fmt: skip
 
     def __init__(
         self,
         event_loop: asyncio.AbstractEventLoop,
         scheme: str,
         host: str,
+        port: int,
         *,
         max_idle: int = 10,
         connect_timeout: "float | None" = 60.0,
         read_timeout: "float | None" = 60.0,
         tls: "TlsSettings | None" = None,
         tcp_keepalive: bool = False,
+        proxy: "Proxy | None" = None,
     ) -> None:
         if scheme == "https" and tls is None:
             raise ValueError("tls: an https origin needs TlsSettings")
         self.event_loop = event_loop
         self._tls = tls if scheme == "https" else None
         self._host = host.strip("[]")
+        self._port = port
+        self.proxy = proxy
         self._max_idle = max_idle
         self._connect_timeout = connect_timeout
         self._keepalive = tcp_keepalive
@@ -75,17 +88,22 @@ class Pool:
     def dial(
         self,
         addresses: "list[Address]",
+        looked_up: float,
         url: str,
-        timeout: "float | None",
+        deadline: "tuple[float, float] | None",
     ) -> Connection:
-        """Return a connection to be made to the first of the addresses that answers.
+        """Return a connection to be made over the first of the addresses that answers.
 
-        `timeout` is what is left of the call's deadline. `connected` waits for it. Each address has
-        the whole connect time-out, and so have tunnel and TLS together.
+        They are the proxy's where there is one; to look them up took so many seconds. `deadline`
+        is what is left of the whole call's, and how long it was. `connected` waits. Each address
+        has the whole connect time-out, and so have tunnel and TLS together.
         """
-        dialled = self._dialled(addresses, url, Deadline(timeout, url))
+        left, whole = (None, None) if deadline is None else deadline
+        timing = Timing()
+        timing.connect = looked_up
+        dialled = self._dialled(addresses, url, Deadline(left, url, whole), timing)
         self._dialling += 1
-        return Connection(self, url, dialled=dialled)
+        return Connection(self, url, dialled=dialled, timing=timing)
 
     def close(self) -> None:
         """Drop the idle connections. The pool goes on: the next call connects."""
@@ -140,35 +158,92 @@ class Pool:
         self._idle = [kept for kept in self._idle if kept[0] is not channel]
         channel.close()
 
-    async def _dialled(self, addresses: "list[Address]", url: str, deadline: Deadline) -> Channel:
-        try:
-            channel = await self._connected(addresses, url, deadline)
-        except TimeoutError:
-            deadline.check(CONNECTING)
-            raise ConnectTimeoutError(endpoint_url=url) from None
+    async def _dialled(
+        self, addresses: "list[Address]", url: str, deadline: Deadline, timing: Timing
+    ) -> Channel:
+        proxy = self.proxy
+        if proxy is None:
+            channel = await self._tcp(addresses, url, deadline)
+            timing.connect += timing.lap()
+            if self._tls is not None:
+                limit = Countdown(self._connect_timeout)
+                await self._secure(channel, self._tls, self._host, url, limit, deadline)
+                timing.tls = timing.lap()
+        else:
+            channel = await self._through(proxy, addresses, url, deadline, timing)
         self._dialling -= 1
         self._busy.add(channel)
         return channel
 
-    async def _connected(self, addresses: "list[Address]", url: str, deadline: Deadline) -> Channel:
+    async def _through(
+        self,
+        proxy: "Proxy",
+        addresses: "list[Address]",
+        url: str,
+        deadline: Deadline,
+        timing: Timing,
+    ) -> Channel:
+        tls = proxy._tls  # noqa: SLF001 - one thing
+        try:
+            channel = await self._tcp(addresses, url, deadline)
+            limit = Countdown(self._connect_timeout)
+            if tls is not None:
+                await self._secure(channel, tls, proxy.host, url, limit, deadline)
+        except (NoConnectionError, HTTPClientError) as error:
+            raise proxy._blame(error) from None  # noqa: SLF001 - one thing
+        timing.connect += timing.lap()
+        if not proxy.tunnel:
+            return channel
+        try:
+            await self._tunnel(channel, proxy, url, limit, deadline)
+        except BaseException:
+            channel.close()
+            raise
+        timing.connect += timing.lap()
+        if self._tls is not None:
+            await self._secure(channel, self._tls, self._host, url, limit, deadline)
+            timing.tls = timing.lap()
+        return channel
+
+    async def _tunnel(
+        self, channel: Channel, proxy: "Proxy", url: str, limit: Countdown, deadline: Deadline
+    ) -> None:
+        def wait() -> "float | None":
+            return deadline.wait(limit.left(), CONNECTING)
+
+        scanner = HeadScanner()
+        length = status = None
+        try:
+            await channel.write(proxy._request(self._host, self._port), wait)  # noqa: SLF001
+            while length is None and status in (None, 200) and not channel.ended:
+                await channel.fill(wait)
+                length = scanner.scan(channel.arrived)
+                if b"\n" in channel.arrived:
+                    status, reason = status_and_reason(bytes(channel.arrived))
+        except TimeoutError:
+            deadline.check(CONNECTING)
+            raise ConnectTimeoutError(endpoint_url=url) from None
+        except (BadHeadError, OSError):
+            raise ConnectionClosedError(endpoint_url=url) from None
+        if status not in (None, 200):
+            raise proxy._refused(status, reason)  # noqa: SLF001 - one thing
+        if length is None:
+            raise ConnectionClosedError(endpoint_url=url)
+        channel.arrived.clear()
+
+    async def _tcp(self, addresses: "list[Address]", url: str, deadline: Deadline) -> Channel:
         # Another one may answer; else it is the last one's failure that is reported.
         failure: Exception = EndpointConnectionError(
             endpoint_url=url, error="the name has no address"
         )
         for address in addresses:
             try:
-                channel = await self._plain(address, Countdown(self._connect_timeout), deadline)
-            except TimeoutError as error:
+                return await self._plain(address, Countdown(self._connect_timeout), deadline)
+            except TimeoutError:
                 deadline.check(CONNECTING)
-                failure = error
-                continue
+                failure = ConnectTimeoutError(endpoint_url=url)
             except OSError as error:
                 failure = EndpointConnectionError(endpoint_url=url, error=str(error))
-                continue
-            if self._tls is not None:
-                limit = Countdown(self._connect_timeout)
-                await self._secure(channel, self._tls, url, limit, deadline)
-            return channel
         raise failure
 
     async def _plain(self, address: "Address", countdown: Countdown, deadline: Deadline) -> Channel:
@@ -194,17 +269,19 @@ class Pool:
         self,
         channel: Channel,
         tls: "TlsSettings",
+        host: str,
         url: str,
         countdown: Countdown,
         deadline: Deadline,
     ) -> None:
         try:
             # The settings are this pool's own, their context made at its first handshake.
-            channel.socket = tls._begun(channel.socket, self._host)  # noqa: SLF001 - one thing
+            channel.socket = tls._begun(channel.socket, host)  # noqa: SLF001 - one thing
             await channel.shake_hands(lambda: deadline.wait(countdown.left(), CONNECTING))
         except TimeoutError:
             channel.close()
-            raise
+            deadline.check(CONNECTING)
+            raise ConnectTimeoutError(endpoint_url=url) from None
         except Exception as error:  # noqa: BLE001 - told apart below
             failure = tls._explained(error, channel.socket, url)  # noqa: SLF001 - one thing
             channel.close()

@@ -79,13 +79,9 @@ class Proxy:
         url: str,
     ) -> None:
         """Have the proxy connect to the origin; what is said from then on is between us and it."""
-        host = f"[{host}]" if ":" in host else host
-        request = f"CONNECT {host}:{port} HTTP/1.0\r\n"
-        if self._authorization is not None:
-            request += f"Proxy-Authorization: {self._authorization}\r\n"
         try:
             connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-            connected.sendall(f"{request}\r\n".encode("latin-1"))
+            connected.sendall(self._request(host, port))
             parser = Parser(Buffered(_Answer(connected, limit, deadline), _BUFFER_BYTES))
             _, status, reason = parser._read_status()  # noqa: SLF001 - its own, made for this
             if status == http.client.OK:
@@ -95,8 +91,19 @@ class Proxy:
             raise ConnectTimeoutError(endpoint_url=url) from None
         except (http.client.HTTPException, OSError, ValueError):
             raise ConnectionClosedError(endpoint_url=url) from None
+        raise self._refused(status, reason)
+
+    def _request(self, host: str, port: int) -> bytes:
+        """Return what asks for a tunnel to the origin."""
+        host = f"[{host}]" if ":" in host else host
+        request = f"CONNECT {host}:{port} HTTP/1.0\r\n"
+        if self._authorization is not None:
+            request += f"Proxy-Authorization: {self._authorization}\r\n"
+        return f"{request}\r\n".encode("latin-1")
+
+    def _refused(self, status: int, reason: str) -> ProxyConnectionError:
         words = f"Tunnel connection failed: {status} {reason.strip()}"
-        raise ProxyConnectionError(proxy_url=self.url, error=words)
+        return ProxyConnectionError(proxy_url=self.url, error=words)
 
 
 class _Answer(Incoming):

@@ -23,7 +23,10 @@ const RECORDS_BYTES: usize = 65_536;
 /// A connected socket that never waits.
 pub(crate) struct Channel {
     pub(crate) socket: TcpStream,
+    /// TLS with the origin, or with an https proxy that requests are forwarded by.
     tls: Option<Box<ClientConnection>>,
+    /// TLS with an https proxy, which the other goes through.
+    outer: Option<Box<ClientConnection>>,
     pub(crate) arrived: Arrived,
     /// The head, and a small body behind it; kept for its memory.
     pub(crate) outgoing: Vec<u8>,
@@ -32,6 +35,8 @@ pub(crate) struct Channel {
     pub(crate) body: Bytes,
     readable: bool,
     ending: bool,
+    /// Nothing is to be taken off the wire for now.
+    pub(crate) held: bool,
 }
 
 /// How far a write has come.
@@ -50,19 +55,27 @@ impl Channel {
         Self {
             socket,
             tls: None,
+            outer: None,
             arrived: Arrived::default(),
             outgoing: Vec::new(),
             written: 0,
             body: Bytes::new(),
             readable: false,
             ending: false,
+            held: false,
         }
     }
 
-    /// Goes on under TLS.
+    /// Goes on under TLS, or under one more layer of it.
     pub(crate) fn secure(&mut self, mut tls: ClientConnection) {
         tls.set_buffer_limit(Some(RECORDS_BYTES));
-        self.tls = Some(Box::new(tls));
+        self.outer = self.tls.replace(Box::new(tls));
+    }
+
+    /// TLS, and what its records go over.
+    fn layers(&mut self) -> Option<(&mut ClientConnection, Below<'_>)> {
+        let below = Below { socket: &mut self.socket, outer: self.outer.as_deref_mut() };
+        self.tls.as_deref_mut().map(|tls| (tls, below))
     }
 
     /// Notes an edge: there may be bytes, and the peer may have said its last.
@@ -81,58 +94,45 @@ impl Channel {
 
     /// Whether no byte has arrived that is not used, and none is left to be written.
     pub(crate) fn is_drained(&mut self) -> bool {
-        let plaintext = match &mut self.tls {
-            None => false,
-            Some(tls) => tls.reader().read(&mut [0]).is_ok_and(|count| count > 0),
-        };
+        let plaintext = [&mut self.tls, &mut self.outer]
+            .into_iter()
+            .flatten()
+            .any(|tls| tls.reader().read(&mut [0]).is_ok_and(|count| count > 0));
         self.arrived.here().is_empty() && !plaintext && self.outgoing.is_empty()
     }
 
     /// Takes the handshake as far as it goes; whether it is over.
     pub(crate) fn shake_hands(&mut self) -> Result<bool, TransportError> {
-        let Self { socket, tls: Some(tls), readable, .. } = self else { return Ok(true) };
-        loop {
-            send_records(tls, socket).map_err(|error| broken_handshake(&error))?;
-            if !tls.is_handshaking() {
-                return Ok(true);
-            }
-            if !*readable {
-                return Ok(false);
-            }
-            match tls.read_tls(socket) {
-                Ok(0) => return Err(broken_handshake(&io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    *readable = false;
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken_handshake(&error)),
-            }
-            if let Err(error) = tls.process_new_packets() {
-                // The peer is told why, if it still listens.
-                let _ = send_records(tls, socket);
-                return Err(TransportError::Tls(words_of(&error)));
-            }
-        }
+        let mut readable = self.readable;
+        let Some((tls, mut below)) = self.layers() else { return Ok(true) };
+        let shaken = shake(tls, &mut below, &mut readable);
+        self.readable = readable;
+        shaken
     }
 
     /// Whether a read would find nothing, for sure.
     pub(crate) fn must_wait(&self) -> bool {
-        self.tls.is_none() && !self.readable
+        self.held || (self.tls.is_none() && !self.readable)
     }
 
     /// What is here: so many bytes, 0 at the connection's end, `None` where it would have to wait.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        read(&mut self.socket, &mut self.tls, &mut self.readable, self.ending, buffer)
+        let mut readable = self.readable;
+        let count = match self.layers() {
+            Some((tls, mut below)) => read_secured(tls, &mut below, &mut readable, buffer),
+            None => read_plain(&mut self.socket, &mut readable, self.ending, buffer),
+        };
+        self.readable = readable;
+        count
     }
 
     /// As `read`, into the buffer of what has arrived.
     pub(crate) fn fill(&mut self) -> io::Result<Option<usize>> {
-        let Self { socket, tls, readable, ending, arrived, .. } = self;
-        let count = read(socket, tls, readable, *ending, arrived.space(READ_BYTES))?;
-        arrived.add(count.unwrap_or(0));
-        Ok(count)
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let count = self.read(arrived.space(READ_BYTES));
+        arrived.add(count.as_ref().map_or(0, |count| count.unwrap_or(0)));
+        self.arrived = arrived;
+        count
     }
 
     /// Forgets what is to go: the peer does not take it any more.
@@ -149,9 +149,9 @@ impl Channel {
             let head = &self.outgoing[self.written..];
             if head.is_empty() && self.body.is_empty() {
                 self.forget_outgoing();
-                let all = match &mut self.tls {
+                let all = match self.layers() {
                     None => true,
-                    Some(tls) => send_records(tls, &mut self.socket)?,
+                    Some((tls, mut below)) => send_records(tls, &mut below)?,
                 };
                 return Ok(if all { Written::All } else { Written::Blocked });
             }
@@ -159,22 +159,24 @@ impl Channel {
                 return Ok(Written::Later);
             }
             let rest = &self.body[..self.body.len().min(most)];
+            let mut below = Below { socket: &mut self.socket, outer: self.outer.as_deref_mut() };
             let taken = match &mut self.tls {
-                None => match self.socket.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)])
-                {
-                    Ok(count) => count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Written::Blocked);
+                None => {
+                    match below.socket.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)]) {
+                        Ok(count) => count,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            return Ok(Written::Blocked);
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                        Err(error) => return Err(error),
                     }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(error),
-                },
+                }
                 Some(tls) => {
                     let mut taken = tls.writer().write(head)?;
                     if taken == head.len() {
                         taken += tls.writer().write(rest)?;
                     }
-                    if !send_records(tls, &mut self.socket)? && taken == 0 {
+                    if !send_records(tls, &mut below)? && taken == 0 {
                         return Ok(Written::Blocked);
                     }
                     taken
@@ -188,27 +190,96 @@ impl Channel {
     }
 }
 
+/// Takes a handshake as far as it goes; whether it is over.
+fn shake(
+    tls: &mut ClientConnection,
+    below: &mut Below<'_>,
+    readable: &mut bool,
+) -> Result<bool, TransportError> {
+    loop {
+        send_records(tls, below).map_err(|error| broken_handshake(&error))?;
+        if !tls.is_handshaking() {
+            return Ok(true);
+        }
+        if !*readable {
+            return Ok(false);
+        }
+        match tls.read_tls(below) {
+            Ok(0) => return Err(broken_handshake(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                *readable = false;
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken_handshake(&error)),
+        }
+        if let Err(error) = tls.process_new_packets() {
+            // The peer is told why, if it still listens.
+            let _ = send_records(tls, below);
+            return Err(TransportError::Tls(words_of(&error)));
+        }
+    }
+}
+
+/// What TLS's records go over: the socket, or another layer of TLS.
+struct Below<'a> {
+    socket: &'a mut TcpStream,
+    outer: Option<&'a mut ClientConnection>,
+}
+
+impl Read for Below<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.outer {
+            None => self.socket.read(buffer),
+            Some(outer) => rustls::Stream::new(*outer, self.socket).read(buffer),
+        }
+    }
+}
+
+impl Write for Below<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.outer {
+            None => self.socket.write(data),
+            Some(outer) => rustls::Stream::new(*outer, self.socket).write(data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.outer {
+            None => Ok(()),
+            Some(outer) => rustls::Stream::new(*outer, self.socket).flush(),
+        }
+    }
+}
+
 /// Writes the records that TLS has made; whether all of them are with the system.
-fn send_records(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<bool> {
+fn send_records(tls: &mut ClientConnection, below: &mut Below<'_>) -> io::Result<bool> {
     while tls.wants_write() {
-        match tls.write_tls(socket) {
+        match tls.write_tls(below) {
+            // The layer below has no room until the socket takes what it holds.
+            Ok(0) => return Ok(false),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(true)
+    match &mut below.outer {
+        None => Ok(true),
+        Some(outer) => {
+            let mut socket = Below { socket: below.socket, outer: None };
+            send_records(outer, &mut socket)
+        }
+    }
 }
 
-fn read(
-    socket: &mut TcpStream,
-    tls: &mut Option<Box<ClientConnection>>,
+fn read_secured(
+    tls: &mut ClientConnection,
+    below: &mut Below<'_>,
     readable: &mut bool,
-    ending: bool,
     buffer: &mut [u8],
 ) -> io::Result<Option<usize>> {
-    let Some(tls) = tls else { return read_plain(socket, readable, ending, buffer) };
     loop {
         match tls.reader().read(buffer) {
             Ok(count) => return Ok(Some(count)),
@@ -220,7 +291,7 @@ fn read(
         if !*readable {
             return Ok(None);
         }
-        match tls.read_tls(socket) {
+        match tls.read_tls(below) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 *readable = false;
@@ -231,7 +302,7 @@ fn read(
         }
         tls.process_new_packets()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        send_records(tls, socket)?;
+        send_records(tls, below)?;
     }
 }
 

@@ -14,7 +14,9 @@ use crate::transport::deadline::{Expired, Limits, Stage};
 use crate::transport::error::{TransportError, python_words};
 use crate::transport::exchange::DRAIN_BYTES;
 use crate::transport::head::{HeadScanner, ResponseHead};
-use crate::transport::reading::{Read, broken};
+use crate::transport::proxy::TunnelAnswer;
+use crate::transport::reading::{Read, broken, cut_off, take_arrived};
+use crate::transport::timing::{Times, Timing};
 use crate::transport::tls::words_of_tls;
 
 /// The most that one connection moves before others have their turn, in bytes.
@@ -27,8 +29,8 @@ pub enum Outcome {
     Connected,
     /// A piece of the body is with the system.
     Sent,
-    /// The head of the answer.
-    Answered(Box<ResponseHead>),
+    /// The head of the answer, and how long each part took and takes.
+    Answered(Box<ResponseHead>, Times),
     /// A read of the body.
     Data(Vec<u8>),
 }
@@ -46,14 +48,29 @@ pub(crate) enum Driven {
 enum State {
     /// TCP; the addresses that are left, each with the whole connect time-out.
     Connecting(VecDeque<SocketAddr>),
+    /// Asking the proxy for a tunnel.
+    Tunnelling(TunnelAnswer),
     /// TLS.
     Shaking,
     /// Head and body on their way; whether the answer is to be received next.
     Sending(bool),
     Receiving(HeadScanner),
     Reading(Read),
+    /// Whatever has arrived of the body.
+    ReadingSome,
     /// Nothing: the caller's turn.
     Resting,
+}
+
+/// How far the way to the origin has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Tcp,
+    /// TLS with an https proxy.
+    ProxysTls,
+    Tunnel,
+    OriginsTls,
+    Open,
 }
 
 /// How a body goes out.
@@ -73,6 +90,8 @@ pub(crate) struct Conversation {
     state: State,
     pub(crate) limits: Limits,
     framing: Framing,
+    /// The length that the head states.
+    stated: Option<u64>,
     upload: Upload,
     /// The answer's head is with the caller, and so is the rest.
     pub(crate) answered: bool,
@@ -81,6 +100,14 @@ pub(crate) struct Conversation {
     pub(crate) expires: Option<Instant>,
     /// The earliest time at which the reactor looks at `expires`.
     pub(crate) scheduled: Option<Instant>,
+    pub(crate) way: Way,
+    /// How long the look-up of the name took.
+    pub(crate) looked_up: Duration,
+    timing: Timing,
+    /// When the part that goes on began.
+    since: Instant,
+    /// The parts of the exchange whose answer is being read.
+    times: Times,
 }
 
 impl Conversation {
@@ -96,12 +123,23 @@ impl Conversation {
             state: State::Connecting(left),
             limits,
             framing: Framing::Done,
+            stated: None,
             upload: Upload::Plain,
             answered: false,
             reusable: false,
             expires: None,
             scheduled: None,
+            way: Way::Tcp,
+            looked_up: Duration::ZERO,
+            timing: Timing::default(),
+            since: Instant::now(),
+            times: Times::default(),
         }
+    }
+
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.since, now)
     }
 
     /// The addresses that are left to try, if it is still connecting.
@@ -125,9 +163,25 @@ impl Conversation {
         }
     }
 
-    /// TCP is there; TLS is next, if there is any.
+    /// The way is there as far as TCP goes.
+    pub(crate) fn arrive(&mut self) {
+        self.timing.connect = self.looked_up + self.lap();
+    }
+
+    /// TLS with the origin is there.
+    pub(crate) fn secured(&mut self) {
+        self.timing.tls = self.lap();
+    }
+
+    /// TLS is next, if there is any.
     pub(crate) fn shake(&mut self) {
         self.state = State::Shaking;
+    }
+
+    /// Asks the proxy for a tunnel.
+    pub(crate) fn tunnel(&mut self, request: &str) {
+        self.channel.outgoing.extend_from_slice(request.as_bytes());
+        self.state = State::Tunnelling(TunnelAnswer::default());
     }
 
     /// Prepares the sending of a head that is in `outgoing`; `answer`: and then the receiving.
@@ -136,10 +190,16 @@ impl Conversation {
     }
 
     /// Begins an exchange.
-    pub(crate) fn begin(&mut self, chunked: bool, limits: Limits) {
-        self.upload = if chunked { Upload::Chunked } else { Upload::Plain };
+    pub(crate) fn begin(&mut self, limits: Limits) {
+        self.upload = Upload::Plain;
         self.answered = false;
         self.limits = limits;
+        self.since = Instant::now();
+    }
+
+    /// Says how the pieces of the body are framed.
+    pub(crate) fn frame(&mut self, chunked: bool) {
+        self.upload = if chunked { Upload::Chunked } else { Upload::Plain };
     }
 
     /// Frames a piece of a streamed body.
@@ -167,6 +227,11 @@ impl Conversation {
     /// Begins a read of the body.
     pub(crate) fn read(&mut self, amount: Option<usize>) {
         self.state = State::Reading(Read::new(amount, &self.framing));
+    }
+
+    /// Begins a read of whatever arrives next of the body.
+    pub(crate) fn read_some(&mut self) {
+        self.state = State::ReadingSome;
     }
 
     /// Whether the caller has the turn.
@@ -218,6 +283,11 @@ impl Conversation {
         loop {
             let driven = match &mut self.state {
                 State::Connecting(_) | State::Resting => Driven::Waiting,
+                State::Tunnelling(answer) => match ask_for_tunnel(&mut self.channel, answer) {
+                    Ok(true) => self.finished(Ok(Outcome::Connected)),
+                    Ok(false) => Driven::Waiting,
+                    Err(error) => self.finished(Err(error)),
+                },
                 State::Shaking => match self.channel.shake_hands() {
                     Ok(true) => self.finished(Ok(Outcome::Connected)),
                     Ok(false) => Driven::Waiting,
@@ -229,6 +299,8 @@ impl Conversation {
                         Ok(Written::Blocked) => Driven::Waiting,
                         Ok(Written::Later) => Driven::Later,
                         Ok(Written::All) if answer => {
+                            self.timing.send = self.lap();
+                            self.timing.first_byte = Duration::ZERO;
                             self.state = State::Receiving(HeadScanner::default());
                             continue;
                         }
@@ -249,6 +321,7 @@ impl Conversation {
                         continue;
                     }
                     Ok(Some(head)) => {
+                        self.timing.first_byte = self.lap();
                         let answered = self.answered(head);
                         self.finished(answered)
                     }
@@ -271,12 +344,23 @@ impl Conversation {
                         Err(error) => self.finished(Err(error)),
                     }
                 }
+                State::ReadingSome => {
+                    match read_some(&mut self.channel, &mut self.framing, self.stated) {
+                        Ok(Some(data)) => self.finished(Ok(Outcome::Data(data))),
+                        Ok(None) => Driven::Waiting,
+                        Err(error) => self.finished(Err(error)),
+                    }
+                }
             };
             return driven;
         }
     }
 
     fn finished(&mut self, result: Result<Outcome, TransportError>) -> Driven {
+        if matches!(self.state, State::Reading(_) | State::ReadingSome) {
+            let body = self.since.elapsed();
+            self.times.set_body(body);
+        }
         self.state = State::Resting;
         self.expires = None;
         Driven::Finished(result)
@@ -290,8 +374,12 @@ impl Conversation {
         }
         self.framing = Framing::of(&head);
         self.reusable = self.framing.leaves_reusable(&head);
+        self.stated = head.length();
         self.answered = true;
-        Ok(Outcome::Answered(Box::new(head)))
+        self.times = Times::new(self.timing);
+        // What it took to connect counts for the first exchange alone.
+        self.timing = Timing::default();
+        Ok(Outcome::Answered(Box::new(head), self.times.clone()))
     }
 
     /// Sets when the wait that begins now is over.
@@ -315,7 +403,9 @@ impl Conversation {
 
     fn expired(&self, expired: Expired) -> TransportError {
         match (&self.state, expired) {
-            (State::Connecting(_) | State::Shaking, expired) => timeout(expired),
+            (State::Connecting(_) | State::Tunnelling(_) | State::Shaking, expired) => {
+                timeout(expired)
+            }
             (State::Sending(_), Expired::Limit) => TransportError::Closed,
             (State::Sending(_), Expired::Deadline) => TransportError::Deadline(Stage::Sending),
             (State::Receiving(_), Expired::Limit) => TransportError::HeadTimeout,
@@ -361,6 +451,56 @@ fn receive(
                 let words = words_of_tls(&error);
                 return Err(words.map_or(TransportError::Closed, TransportError::Tls));
             }
+        }
+    }
+}
+
+/// What has arrived of the body, empty at its end; `None` where it has to be waited for.
+fn read_some(
+    channel: &mut Channel,
+    framing: &mut Framing,
+    stated: Option<u64>,
+) -> Result<Option<Vec<u8>>, TransportError> {
+    let mut out = Vec::new();
+    loop {
+        let over = take_arrived(&mut out, framing, &mut channel.arrived)?;
+        if over || !out.is_empty() {
+            return Ok(Some(out));
+        }
+        if channel.must_wait() {
+            return Ok(None);
+        }
+        match channel.fill() {
+            Ok(None) => return Ok(None),
+            Ok(Some(0)) => {
+                cut_off(framing, stated)?;
+                *framing = Framing::Done;
+                return Ok(Some(out));
+            }
+            Ok(Some(_)) => {}
+            Err(error) => return Err(broken(&python_words(&error))),
+        }
+    }
+}
+
+/// Takes the way through the proxy as far as it goes; whether the tunnel is there.
+fn ask_for_tunnel(
+    channel: &mut Channel,
+    answer: &mut TunnelAnswer,
+) -> Result<bool, TransportError> {
+    match channel.flush(SLICE_BYTES) {
+        Ok(Written::All) => {}
+        Ok(_) => return Ok(false),
+        Err(_) => return Err(TransportError::Closed),
+    }
+    loop {
+        if answer.take(&mut channel.arrived)? {
+            return Ok(true);
+        }
+        match channel.fill() {
+            Ok(None) => return Ok(false),
+            Ok(Some(0)) | Err(_) => return Err(TransportError::Closed),
+            Ok(Some(_)) => {}
         }
     }
 }

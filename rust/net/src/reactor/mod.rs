@@ -28,11 +28,10 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use self::conversation::{Conversation, Driven};
+use self::conversation::{Conversation, Driven, Way};
 use crate::transport::deadline::{Limits, Stage};
 use crate::transport::error::TransportError;
 use crate::transport::exchange::ONE_BUFFER_BYTES;
-use crate::transport::head::RequestHead;
 use crate::transport::pool::{PoolOptions, Snapshot};
 
 /// The longest that the loop is kept from its other work.
@@ -149,17 +148,22 @@ impl Reactor {
         None
     }
 
-    /// Begins to connect to one of the addresses, tried in order.
+    /// Begins to connect to one of the addresses, tried in order: the proxy's, where there is one.
+    /// To look them up took so long.
     pub fn connect(
         &mut self,
         addresses: impl IntoIterator<Item = SocketAddr>,
+        looked_up: Duration,
         deadline: Option<Instant>,
     ) -> Result<Key, TransportError> {
         let left: VecDeque<SocketAddr> = addresses.into_iter().collect();
         let number = self.next;
         self.next += 1;
         let nowhere = TransportError::Connect("the name has no address".to_owned());
-        self.dial(number, left, nowhere, deadline)?;
+        self.dial(number, left, nowhere, deadline).map_err(|error| self.blamed(error))?;
+        if let Some(conversation) = self.conversations.get_mut(&number) {
+            conversation.looked_up = looked_up;
+        }
         Ok(Key { connection: number, serial: 0 })
     }
 
@@ -176,7 +180,7 @@ impl Reactor {
     pub fn exchange(
         &mut self,
         key: Key,
-        head: &RequestHead<'_>,
+        head: &[u8],
         body: &[u8],
         keep: impl FnOnce() -> Bytes,
         deadline: Option<Instant>,
@@ -193,15 +197,17 @@ impl Reactor {
         })
     }
 
-    /// Sends the head of a body that comes in pieces; finishes as `Sent`.
+    /// Sends the head of a body that comes in pieces, in chunks or by length; finishes as `Sent`.
     pub fn begin(
         &mut self,
         key: Key,
-        head: &RequestHead<'_>,
+        head: &[u8],
+        chunked: bool,
         deadline: Option<Instant>,
     ) -> Option<Result<Outcome, TransportError>> {
         self.operate(key, |conversation, options| {
             begin(conversation, options, head, deadline)?;
+            conversation.frame(chunked);
             conversation.send(false);
             Ok(())
         })
@@ -243,10 +249,15 @@ impl Reactor {
         if amount == Some(0) || self.get(key).is_none() {
             return Some(Ok(Outcome::Data(Vec::new())));
         }
-        self.operate(key, |conversation, _| {
-            conversation.read(amount);
-            Ok(())
-        })
+        self.operate_in_turn(key, |conversation| conversation.read(amount))
+    }
+
+    /// Reads whatever arrives next of the body; finishes as `Data`, empty once it is over.
+    pub fn read_some(&mut self, key: Key) -> Option<Result<Outcome, TransportError>> {
+        if self.get(key).is_none() {
+            return Some(Ok(Outcome::Data(Vec::new())));
+        }
+        self.operate_in_turn(key, Conversation::read_some)
     }
 
     /// Sets the longest wait for more of the body; `false` if the body is over.
@@ -333,7 +344,7 @@ impl Reactor {
                     let error = conversation.time_is_over();
                     let error = match self.try_another(number, error) {
                         Ok(()) => continue,
-                        Err(error) => error,
+                        Err(error) => self.blamed_on_the_way(number, error),
                     };
                     self.conversations.remove(&number);
                     finished.push((key, Err(error)));
@@ -371,6 +382,29 @@ impl Reactor {
         self.advance(key.connection).map(|(_, result)| result)
     }
 
+    /// Begins a read, and takes it as far as the bytes go that have been taken off the wire.
+    ///
+    /// The wire itself is read in the next turn of the loop: a task whose peer never stops would
+    /// never let the others go on.
+    fn operate_in_turn(
+        &mut self,
+        key: Key,
+        begin: impl FnOnce(&mut Conversation),
+    ) -> Option<Result<Outcome, TransportError>> {
+        let result = self.operate(key, |conversation, _| {
+            conversation.channel.held = true;
+            begin(conversation);
+            Ok(())
+        });
+        if let Some(conversation) = self.get_mut(key) {
+            conversation.channel.held = false;
+            if result.is_none() && !conversation.channel.must_wait() {
+                self.ready.push_back(key.connection);
+            }
+        }
+        result
+    }
+
     /// Takes a connection as far as it goes; what that has finished, if anything.
     fn advance(&mut self, number: usize) -> Option<Finished> {
         let conversation = self.conversations.get_mut(&number)?;
@@ -380,6 +414,7 @@ impl Reactor {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => {
+                    let error = self.blamed_on_the_way(number, error);
                     self.conversations.remove(&number);
                     return Some((key, Err(error)));
                 }
@@ -396,7 +431,16 @@ impl Reactor {
             }
             return None;
         }
-        let driven = conversation.drive();
+        let driven = match conversation.drive() {
+            // A step of the way is done; the next one waits for the same operation.
+            Driven::Finished(Ok(Outcome::Connected)) => match self.next_step(number) {
+                Ok(true) => Driven::Finished(Ok(Outcome::Connected)),
+                Ok(false) => return self.advance(number),
+                Err(error) => Driven::Finished(Err(error)),
+            },
+            driven => driven,
+        };
+        let conversation = self.conversations.get_mut(&number)?;
         let result = match driven {
             Driven::Later => {
                 conversation.expires = None;
@@ -412,11 +456,12 @@ impl Reactor {
             },
             Driven::Finished(result) => result,
         };
+        let result = result.map_err(|error| self.blamed_on_the_way(number, error));
         match &result {
             Err(_) => {
                 self.conversations.remove(&number);
             }
-            Ok(Outcome::Answered(_) | Outcome::Data(_)) => self.settle(number),
+            Ok(Outcome::Answered(..) | Outcome::Data(_)) => self.settle(number),
             Ok(Outcome::Connected | Outcome::Sent) => {}
         }
         Some((key, result))
@@ -450,10 +495,14 @@ impl Reactor {
             Some(Ok(())) => {
                 // Tunnel and TLS have the whole connect time-out once more.
                 conversation.limits.until = self.options.until();
-                if let Some(tls) = &self.options.tls {
-                    conversation.channel.secure(tls.client(&self.options.host)?);
-                }
-                conversation.shake();
+                conversation.arrive();
+                conversation.way = match &self.options.proxy {
+                    Some(proxy) if proxy.tls.is_some() => Way::ProxysTls,
+                    Some(proxy) if proxy.tunnel => Way::Tunnel,
+                    None if self.options.tls.is_some() => Way::OriginsTls,
+                    _ => Way::Open,
+                };
+                self.begin_step(number)?;
                 Ok(true)
             }
             Some(Err(error)) => {
@@ -465,6 +514,71 @@ impl Reactor {
                 self.try_another(number, failure)?;
                 Ok(false)
             }
+        }
+    }
+
+    /// Begins the step of the way that the conversation has come to.
+    fn begin_step(&mut self, number: usize) -> Result<(), TransportError> {
+        let options = &self.options;
+        let Some(conversation) = self.conversations.get_mut(&number) else { return Ok(()) };
+        match (conversation.way, &options.proxy, &options.tls) {
+            (Way::ProxysTls, Some(proxy), _) => {
+                if let Some(tls) = &proxy.tls {
+                    conversation.channel.secure(tls.client(&proxy.host)?);
+                }
+                conversation.shake();
+            }
+            (Way::Tunnel, Some(proxy), _) => {
+                conversation.tunnel(&proxy.request(&options.host, options.port));
+            }
+            (Way::OriginsTls, _, Some(tls)) => {
+                conversation.channel.secure(tls.client(&options.host)?);
+                conversation.shake();
+            }
+            _ => conversation.shake(), // nothing to shake hands about
+        }
+        Ok(())
+    }
+
+    /// Goes on after a step of the way; whether it was the last one.
+    fn next_step(&mut self, number: usize) -> Result<bool, TransportError> {
+        let options = &self.options;
+        let tunnel = options.proxy.as_ref().is_some_and(|proxy| proxy.tunnel);
+        let Some(conversation) = self.conversations.get_mut(&number) else { return Ok(true) };
+        conversation.way = match conversation.way {
+            Way::ProxysTls if tunnel => Way::Tunnel,
+            Way::Tunnel if options.tls.is_some() => Way::OriginsTls,
+            Way::OriginsTls => {
+                conversation.secured();
+                Way::Open
+            }
+            _ => Way::Open,
+        };
+        if conversation.way == Way::Open {
+            return Ok(true);
+        }
+        self.begin_step(number)?;
+        Ok(false)
+    }
+
+    /// An error on the way to the proxy, or in its name, as one that names the proxy.
+    fn blamed_on_the_way(&self, number: usize, error: TransportError) -> TransportError {
+        let Some(conversation) = self.conversations.get(&number) else { return error };
+        match (&self.options.proxy, conversation.way) {
+            (Some(_), Way::Tcp | Way::ProxysTls) => self.blamed(error),
+            (Some(proxy), Way::Tunnel) => proxy.name(error),
+            // Behind a proxy it is the proxy that has ended, as boto3 sees it.
+            (Some(_), Way::Open) if !conversation.answered && error == TransportError::Closed => {
+                self.blamed(error)
+            }
+            _ => error,
+        }
+    }
+
+    fn blamed(&self, error: TransportError) -> TransportError {
+        match &self.options.proxy {
+            None => error,
+            Some(proxy) => proxy.blame(error),
         }
     }
 
@@ -553,15 +667,15 @@ impl Reactor {
 fn begin(
     conversation: &mut Conversation,
     options: &PoolOptions,
-    head: &RequestHead<'_>,
+    head: &[u8],
     deadline: Option<Instant>,
 ) -> Result<(), TransportError> {
     conversation.channel.forget_outgoing();
-    let chunked = head.write(&mut conversation.channel.outgoing)?;
+    conversation.channel.outgoing.extend_from_slice(head);
     let each = options.read_timeout;
     let limits = Limits { each, until: None, deadline };
     // No time to begin in is no time at all.
     limits.wait().map_err(|_| TransportError::Deadline(Stage::Sending))?;
-    conversation.begin(chunked, limits);
+    conversation.begin(limits);
     Ok(())
 }

@@ -57,6 +57,6 @@ pub use head::{RequestHead, ResponseHead};
 pub use pool::{Pool, PoolOptions, Snapshot};
 pub use proxy::Proxy;
 pub use template::{Order, Refused, Template};
-pub use timing::Timing;
+pub use timing::{Times, Timing};
 pub use tls::{TlsSettings, Unusable};
 pub use wire::Interrupt;

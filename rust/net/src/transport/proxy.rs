@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use super::arrived::Arrived;
 use super::connect::timeout;
 use super::deadline::{Expired, Stage};
 use super::error::{Cut, TransportError};
@@ -40,6 +41,17 @@ impl Proxy {
         TransportError::Proxy(self.url.clone(), words)
     }
 
+    /// What asks for a tunnel to the origin.
+    pub(crate) fn request(&self, host: &str, port: u16) -> String {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let mut request = format!("CONNECT {host}:{port} HTTP/1.0\r\n");
+        if let Some(authorization) = &self.authorization {
+            request.extend(["Proxy-Authorization: ", authorization, "\r\n"]);
+        }
+        request.push_str("\r\n");
+        request
+    }
+
     /// Has the proxy connect to the origin; what is said from then on is between us and the origin.
     pub(crate) fn open_tunnel(
         &self,
@@ -47,37 +59,54 @@ impl Proxy {
         host: &str,
         port: u16,
     ) -> Result<(), TransportError> {
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let mut request = format!("CONNECT {host}:{port} HTTP/1.0\r\n");
-        if let Some(authorization) = &self.authorization {
-            request.extend(["Proxy-Authorization: ", authorization, "\r\n"]);
-        }
-        request.push_str("\r\n");
+        let request = self.request(host, port);
         stream
             .write_all(request.as_bytes())
             .and_then(|()| stream.flush())
             .map_err(|error| lost(&error.into()))?;
-        let mut answer = Vec::new();
-        let mut scanner = HeadScanner::default();
+        let mut answer = TunnelAnswer::default();
+        let mut arrived = Arrived::default();
         loop {
-            let mut piece = [0; READ_BYTES];
-            let count = match stream.read(&mut piece).map_err(Cut::from) {
+            let count = match stream.read(arrived.space(READ_BYTES)).map_err(Cut::from) {
                 Ok(0) => return Err(TransportError::Closed),
                 Ok(count) => count,
                 Err(cut) => return Err(lost(&cut)),
             };
-            answer.extend_from_slice(&piece[..count]);
-            let whole = scanner.scan(&answer).map_err(|_| TransportError::Closed)?;
-            if let Some((status, reason)) = status_of(&answer)
-                && status != 200
-            {
-                let words = format!("Tunnel connection failed: {status} {reason}");
-                return Err(TransportError::Proxy(self.url.clone(), words));
-            }
-            if whole.is_some() {
+            arrived.add(count);
+            if answer.take(&mut arrived).map_err(|error| self.name(error))? {
                 return Ok(());
             }
         }
+    }
+
+    /// Puts this proxy's name to a refusal.
+    pub(crate) fn name(&self, error: TransportError) -> TransportError {
+        match error {
+            TransportError::Proxy(_, words) => TransportError::Proxy(self.url.clone(), words),
+            other => other,
+        }
+    }
+}
+
+/// A proxy's answer to the request for a tunnel, as it arrives. No I/O.
+#[derive(Debug, Default)]
+pub(crate) struct TunnelAnswer(HeadScanner);
+
+impl TunnelAnswer {
+    /// Takes what has arrived; whether the tunnel is there. A refusal names no proxy yet.
+    pub(crate) fn take(&mut self, arrived: &mut Arrived) -> Result<bool, TransportError> {
+        let whole = self.0.scan(arrived.here()).map_err(|_| TransportError::Closed)?;
+        if let Some((status, reason)) = status_of(arrived.here())
+            && status != 200
+        {
+            let words = format!("Tunnel connection failed: {status} {reason}");
+            return Err(TransportError::Proxy(String::new(), words));
+        }
+        if whole.is_some() {
+            // Whatever is behind the head is dropped, as it always was: nobody has asked for it.
+            arrived.take(arrived.here().len());
+        }
+        Ok(whole.is_some())
     }
 }
 

@@ -1,5 +1,6 @@
 //! How long each part of an exchange took.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The parts of an exchange, in the order in which they happen; zero for what did not.
@@ -23,5 +24,24 @@ impl Timing {
     /// The parts in their order.
     pub fn parts(&self) -> [Duration; 6] {
         [self.queue, self.connect, self.tls, self.send, self.first_byte, self.body]
+    }
+}
+
+/// The parts of an exchange that others look at while its body is still being read.
+#[derive(Debug, Clone, Default)]
+pub struct Times(Arc<Mutex<Timing>>);
+
+impl Times {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Self(Arc::new(Mutex::new(timing)))
+    }
+
+    /// The parts as they are now.
+    pub fn now(&self) -> Timing {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_body(&self, body: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).body = body;
     }
 }

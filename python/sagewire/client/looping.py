@@ -1,0 +1,401 @@
+"""The asyncio driver: turns a call's attempts as a task of the running loop.
+
+What is to be done stands in `client/attempts.py`; here is what takes time. Nothing here keeps the
+loop: what has to wait or work for long (names, credentials, files, large hashes) has a thread.
+"""
+
+import asyncio
+import os
+from functools import partial
+from math import floor
+from time import monotonic
+
+from sagewire.client.answers import AWAITED_BODIES, broken_off, result
+from sagewire.client.attempts import Call, is_streamed
+from sagewire.client.connecting import pool_arguments
+from sagewire.client.outgoing import faulty_header
+from sagewire.client.threads import Shared, in_executor
+from sagewire.exceptions import (
+    ConnectionError,  # noqa: A004 - boto3's name
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    InvalidArgumentError,
+    ProxyConnectionError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from sagewire.client.hooked import Hooked
+    from sagewire.client.messages import AWSPreparedRequest
+    from sagewire.client.opening import Core
+    from sagewire.client.outgoing import Outgoing
+    from sagewire.client.results import Result
+    from sagewire.client.sending import Sending
+    from sagewire.client.settings import Settings
+    from sagewire.client.views import Options
+    from sagewire.endpoints import Origin
+    from sagewire.model.shapes import Operation
+    from sagewire.sigv4 import Credentials
+
+# Up to this size a body is hashed at once: it takes less than a tenth of a millisecond.
+_HASHED_AT_ONCE_BYTES = 128 * 1024
+_PIECE_BYTES = 64 * 1024
+
+
+class Line:
+    """What a client has on one loop: a pool, and the work that all tasks wait for together."""
+
+    __slots__ = ("_arguments", "_loaded", "pool", "shared")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, arguments: "dict[str, Any]") -> None:
+        from sagewire._impl import reactor
+
+        self.shared = Shared(loop)
+        self._arguments = arguments
+        self._loaded = False
+        self.pool = reactor.Pool(loop, **arguments)
+        self.pool.start()
+
+    async def connect(self, url: str, call: Call) -> "Any":
+        """Return a new connection."""
+        arguments = self._arguments
+        proxy = arguments["proxy"]
+        if arguments["tls"] is not None and not self._loaded:
+            # Some milliseconds of work; what is wrong with the files is told at the handshake.
+            await self.shared.wait("tls", _load, arguments["tls"])
+            self._loaded = True
+        started = monotonic()
+        host, port = (
+            (arguments["host"], arguments["port"]) if proxy is None else (proxy.host, proxy.port)
+        )
+        try:
+            addresses = await self._resolve(host, port, url, call)
+        except ConnectionError as error:
+            if proxy is None:
+                raise
+            raise blamed(proxy, error) from None
+        connection = self.pool.dial(addresses, monotonic() - started, url, call.left())
+        try:
+            await connection.connected()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _resolve(self, host: str, port: int, url: str, call: Call) -> "list[Any]":
+        host = host.strip("[]")
+        literal = _literal(host, port)
+        if literal is not None:
+            return [literal]
+        limit, left = self._arguments["connect_timeout"], call.left()
+        if left is not None:
+            limit = left[0] if limit is None else min(limit, left[0])
+        try:
+            looking = self.shared.wait("addresses", look_up, host, port)
+            return await asyncio.wait_for(looking, limit)
+        except (TimeoutError, asyncio.TimeoutError):
+            call.left()  # raises if it was the deadline
+            raise ConnectTimeoutError(endpoint_url=url) from None
+        except (OSError, UnicodeError) as error:
+            raise EndpointConnectionError(endpoint_url=url, error=str(error)) from None
+
+
+class AsyncSender:
+    """Sends the calls of a client over connections of the running loop."""
+
+    __slots__ = ("_arguments", "_lines", "_process", "failure", "outgoing")
+
+    def __init__(self, outgoing: "Outgoing", arguments: "dict[str, Any]") -> None:
+        self.outgoing = outgoing
+        self._arguments = arguments
+        self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
+        self._process = os.getpid()
+        # Why no credentials were found before the first call, for that call to raise.
+        self.failure: Exception | None = None
+
+    def tell_failure(self) -> None:
+        """Raise what the search for credentials has raised, once."""
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+
+    async def send(self, operation: "Operation", request: "Any", options: "Options") -> "Result":
+        """Return the result of the attempt that succeeded; raise as the blocking driver does."""
+        call = Call(self.outgoing, operation, request, options)
+        ambient = self.outgoing.ambient
+        while True:
+            while seconds := call.begin():
+                await ambient.stay(seconds)
+            data = b""
+            try:
+                response = await self._exchange(call)
+                if not operation.streams and response.status < 300:
+                    data = await _whole_body(response, request.url)
+            except (ConnectionError, HTTPClientError) as error:
+                seconds = call.failed(error)
+            except Exception as error:
+                call.abandon(error)
+                raise
+            else:
+                status = response.status
+                if status < 300:
+                    described, attempts = call.succeeded(status, response.headers)
+                    return result(operation, response, described, attempts, data, AWAITED_BODIES)
+                seconds = call.refused(status, response.headers, await _error_body(response))
+            await ambient.pause(seconds)
+            call.again()
+
+    async def _exchange(self, call: Call) -> "Any":
+        outgoing = self.outgoing
+        request = call.request
+        line = self.line()
+        # Looked up, and a file hashed, before a connection is held; signed when it is.
+        if outgoing.signature is None or outgoing.source.at_hand() is not None:
+            signer = outgoing.signer()
+        else:
+            self.tell_failure()
+            signer = await line.shared.wait("signer", outgoing.signer)
+        body: Any = request.body
+        streamed = is_streamed(body)
+        if streamed or len(body) > _HASHED_AT_ONCE_BYTES:
+            hashed = await in_executor(call.hashed)
+        else:
+            hashed = call.hashed()
+        url = request.url
+        connection = line.pool.take_idle(url) or await line.connect(url, call)
+        try:
+            head = outgoing.template(call.options).head(
+                signer,
+                floor(outgoing.ambient.clock()),
+                url,
+                request.target,
+                request.members,
+                hashed,
+                request.length,
+                outgoing.trace_id(),
+                call.identity,
+                call.progress,
+            )
+            if not streamed:
+                return await connection.exchange(head, body, call.left())
+            await connection.begin(head, request.length is None, call.left())
+            return await _send_pieces(connection, call.pieces())
+        except (UnicodeEncodeError, InvalidArgumentError):
+            connection.close()
+            raise faulty_header(request) from None
+        except BaseException:
+            # Whatever went wrong, half a request may be on this connection.
+            connection.close()
+            raise
+
+    def line(self) -> Line:
+        """Return what there is on the running loop."""
+        return self._lines.get(asyncio.get_running_loop()) or self._new_line()
+
+    def _new_line(self) -> Line:
+        loop = asyncio.get_running_loop()
+        if self._process != os.getpid():
+            # The parent's loops and connections are none of ours.
+            self._process = os.getpid()
+            self._lines = {}
+        for other, line in list(self._lines.items()):
+            if other.is_closed():
+                line.pool.abandon()
+                self._lines.pop(other, None)
+        line = self._lines[loop] = Line(loop, self._arguments)
+        return line
+
+    @property
+    def pool(self) -> "AsyncSender":
+        """The pools of all loops, as one."""
+        return self
+
+    def snapshot(self) -> "tuple[int, ...]":
+        """Return how many connections are open, busy and idle, and how many calls wait."""
+        if self._process != os.getpid():
+            return (0, 0, 0, 0)
+        counts = [line.pool.snapshot() for line in list(self._lines.values())]
+        return tuple(map(sum, zip((0, 0, 0, 0), *counts, strict=True)))
+
+    def close(self) -> None:
+        """Drop the idle connections of the running loop, and all of loops that are over."""
+        if self._process != os.getpid():
+            return
+        running = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises without one
+        for loop, line in list(self._lines.items()):
+            if loop.is_closed():
+                line.pool.abandon()
+                self._lines.pop(loop, None)
+            elif loop is running:
+                line.pool.close()
+
+
+def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> AsyncSender:
+    """Return a sender without connections."""
+    return AsyncSender(outgoing, pool_arguments(origin, settings))
+
+
+def look_up(host: str, port: int) -> "list[Any]":
+    """Return the addresses of a host, in the order of the system's resolver."""
+    import socket
+
+    return [address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+async def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
+    """Send a call on its long way; raises as `AsyncSender.send`, and what a handler raises."""
+    ambient = core.ambient
+    answer = hooked.begin()
+    # A file that is signed is read for it.
+    reads = hasattr(hooked.parameters.get("Body"), "read")
+    try:
+        while answer is None:
+            while pause := hooked.call.begin():
+                await ambient.stay(pause)
+            hooked.credentials = await _credentials(core)
+            request = await in_executor(hooked.request) if reads else hooked.request()
+            try:
+                response, data = await _answered(hooked, core, request)
+            except Exception as error:  # noqa: BLE001 - a handler's too is boto3's to judge
+                pause = hooked.failed(error)
+            else:
+                answer, pause = hooked.received(response, data)
+            if answer is None:
+                await ambient.pause(pause)
+                hooked.call.again()
+    except Exception as error:
+        hooked.ended(error)
+        raise
+    return hooked.result(*answer)
+
+
+async def _credentials(core: "Core") -> "Callable[[], Credentials]":
+    """Return what gives the credentials of this moment, or raises what having them raised."""
+    source = core.settings.source
+    found = source.at_hand()
+    if found is None and core.settings.signed:
+        try:
+            core.sender.tell_failure()
+            found = await core.sender.line().shared.wait("credentials", source.current)
+        except Exception as error:  # noqa: BLE001 - raised when it comes to signing
+            return partial(_raise, error)
+    return partial(_give, found)
+
+
+def _give(found: "Any") -> "Any":
+    return found
+
+
+def _raise(error: Exception) -> "Any":
+    raise error
+
+
+async def _answered(
+    hooked: "Hooked", core: "Core", request: "AWSPreparedRequest"
+) -> "tuple[Any, bytes]":
+    """Return an attempt's response, and its body if the call itself reads it."""
+    call = hooked.call
+    response: Any = hooked.before_send(request)
+    if response is None:
+        sending = hooked.sending(request)
+        sender, proxy = core.way_to(sending.origin, call.read_timeout)
+        sending.through(proxy)
+        line = sender.line()
+        connection = line.pool.take_idle(sending.url) or await line.connect(sending.url, call)
+        try:
+            response = await _send(connection, sending, call)
+        except BaseException:
+            connection.close()
+            raise
+    if response.status >= 300:
+        return response, await _error_body(response)
+    return response, b"" if call.operation.streams else await _whole_body(response, request.url)
+
+
+async def _send(connection: "Any", sending: "Sending", call: Call) -> "Any":
+    lines = [f"{sending.method} {sending.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in sending.headers]
+    head = "\r\n".join([*lines, "", ""]).encode()
+    body: Any = sending.body
+    if isinstance(body, bytes):
+        return await connection.exchange(head, body, call.left())
+    chunked = any(
+        name.lower() == "transfer-encoding" and value == "chunked"
+        for name, value in sending.headers
+    )
+    await connection.begin(head, chunked, call.left())
+    return await _send_pieces(connection, body)
+
+
+async def _send_pieces(connection: "Any", pieces: "Iterator[bytes]") -> "Any":
+    while (piece := await in_executor(next, pieces, None)) is not None:
+        await connection.send_piece(piece)
+    return await connection.finish()
+
+
+async def read(response: "Any", amount: int) -> bytes:
+    """Read so much of a body, and drop its connection if that is given up."""
+    data = response.read_now(amount)
+    if data is not None:
+        return data  # type: ignore[no-any-return]
+    try:
+        return await response.read(amount)  # type: ignore[no-any-return]
+    except BaseException:
+        response.abandon()
+        raise
+
+
+async def _whole_body(response: "Any", url: str) -> bytes:
+    """As `answers.whole_body`, awaited."""
+    pieces = []
+    try:
+        while piece := await read(response, _PIECE_BYTES):
+            pieces.append(piece)
+    except HTTPClientError as error:
+        response.close()
+        raise broken_off(error, url) from None
+    return b"".join(pieces)
+
+
+async def _error_body(response: "Any") -> bytes:
+    """As `answers.error_body`, awaited."""
+    pieces = []
+    try:
+        while piece := await read(response, _PIECE_BYTES):
+            pieces.append(piece)
+    except HTTPClientError:
+        response.close()
+    return b"".join(pieces)
+
+
+def blamed(proxy: "Any", error: Exception) -> Exception:
+    """Return a failure to find a proxy as one that names it."""
+    words = error.kwargs.get("error", "the connect time-out passed")  # type: ignore[attr-defined]
+    return ProxyConnectionError(proxy_url=proxy.url, error=words)
+
+
+def _load(tls: "Any") -> None:
+    from contextlib import suppress
+
+    with suppress(ValueError):
+        tls.load()
+
+
+def _literal(host: str, port: int) -> "tuple[str, int] | None":
+    """Return the address that a host is by itself."""
+    import socket
+
+    bare = host.partition("%")[0]
+    if bare != host:
+        return None  # a zone's number is the resolver's to find
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return host, port
+    return None
