@@ -10,6 +10,8 @@ from tests.support.peer import Peer, answer
 from tests.transport.conftest import URL
 
 HEAD = [("Host", "x"), ("Content-Length", "2")]
+# On an event loop nothing waits on a thread: what is cancelled ends its own connection.
+pytestmark = pytest.mark.blocking
 
 
 def script(link):
