@@ -21,10 +21,14 @@ def _bridged(cls: "type[BaseException]") -> "type[BaseException]":
 
 
 def _make_bridge(cls: "type[BaseException]") -> "type[BaseException]":
+    root = [base for base in cls.__mro__ if "_counterpart" in vars(base)][-2]  # before Bridge
     for ancestor in cls.__mro__:
         home = sys.modules.get(getattr(ancestor, "_counterpart", ""))
         counterpart = getattr(home, ancestor.__name__, None)
-        if isinstance(counterpart, type) and issubclass(counterpart, BaseException):
+        if not isinstance(counterpart, type) or not issubclass(counterpart, BaseException):
+            continue
+        # The service's ValidationError and botocore's own have only their name in common.
+        if issubclass(counterpart, getattr(home, root.__name__, object)):
             if issubclass(cls, counterpart):
                 return cls
             body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_public": cls}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -443,6 +444,34 @@ def test_files_are_sent_and_sent_again() -> None:
         outcome(client, Body=file)
         client.close()
     assert [request.body for request in server.requests] == [b"456789", b"456789"]
+
+
+def test_many_calls_at_once_have_their_handlers() -> None:
+    with CaptureServer() as server:
+        client = pair(server.url)[1]
+        client.meta.events.register("before-sign", add_header("X-Trace", "1"))
+        wanted = [{"EndpointName": "ep", "Body": str(number)} for number in range(20)]
+        assert [result["Body"] for result in client.invoke_many(wanted, concurrency=4)] == [
+            b"{}"
+        ] * 20
+        view = client.with_options(extra_headers={"X-More": "2", "User-Agent": "mine"})
+        outcome(view)
+        client.close()
+    assert all("x-trace" in str(one.header("authorization")) for one in server.requests)
+    assert server.connections <= 6
+    assert server.requests[-1].header("user-agent") == "mine"
+    assert "x-more" in str(server.requests[-1].header("authorization"))
+
+
+def test_a_deadline_holds_with_handlers() -> None:
+    with CaptureServer([{"then": "hold"}] * 3) as server:
+        client = pair(server.url)[1]
+        client.meta.events.register("before-sign", add_header("X-Trace", "1"))
+        started = time.monotonic()
+        with pytest.raises(sagewire.exceptions.DeadlineExceededError, match=r"^Deadline of 0.3 s "):
+            client.with_options(timeout=0.3).invoke_endpoint(EndpointName="ep", Body=b"")
+        assert time.monotonic() - started < 5
+        client.close()
 
 
 @pytest.mark.parametrize("event", ["choose-signer", "before-sign", "provide-client-params"])

@@ -77,7 +77,7 @@ class OperationModel:
         self.service_model = service_model
         self.name = self.wire_name = operation.name
         self.has_streaming_input = True
-        self.has_streaming_output = operation.streams
+        self.has_streaming_output = operation.body_type == "blob"
         self.has_event_stream_input = False
         self.has_event_stream_output = operation.body_type == "stream"
         self.deprecated = False
