@@ -1,5 +1,6 @@
 """The sources that ask somebody, against fakes that say what they were asked."""
 
+import itertools
 import json
 import logging
 import os
@@ -289,7 +290,7 @@ def test_roles_that_lead_back_are_an_error(config_file: Write, way: list[str]) -
     config_file(
         "".join(
             f"[profile {name}]\nrole_arn = {ROLE}\nsource_profile = {after}\n"
-            for name, after in zip(way, way[1:], strict=False)
+            for name, after in itertools.pairwise(way)
         )
     )
     with pytest.raises(InfiniteLoopConfigError) as raised:
@@ -422,6 +423,37 @@ def test_a_hanging_sts_is_no_reason_for_calls_to_wait_while_the_old_are_valid(
         while len(sts.asked) < 2 and time.monotonic() < end:
             time.sleep(0.001)
         assert len(sts.asked) == 2
+
+
+def test_a_proxy_of_the_environment_is_on_the_way_to_sts_and_to_an_instance(
+    metadata_at: Any, environment: Any, config_file: Write
+) -> None:
+    """As in botocore, whose metadata service goes through it too; a container's does not."""
+    config_file(f"[default]\nrole_arn = {ROLE}\ncredential_source = Ec2InstanceMetadata\n")
+    with Imds() as imds, Sts() as sts:
+        targets = []
+
+        def forwarding(asked: Asked) -> Any:
+            targets.append((asked.target, asked.headers["proxy-authorization"]))
+            return (imds if asked.path.startswith("/latest") else sts).answer(asked)
+
+        with Fake(forwarding) as proxy:
+            environment.setenv("HTTP_PROXY", proxy.url.replace("//", "//user:pass@"))
+            environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://imds.test")
+            environment.setenv("AWS_EC2_METADATA_DISABLED", "false")
+            environment.setenv("AWS_ENDPOINT_URL_STS", "http://sts.test:81")
+            source_of().current()
+        with Fake(lambda _asked: role_document("ASIAPOD")) as pod:
+            environment.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{pod.url}/c")
+            config_file("")
+            assert source_of().current().access_key_id == "ASIAPOD"
+    basic = "Basic dXNlcjpwYXNz"
+    assert targets == [
+        ("http://imds.test/latest/api/token", basic),
+        ("http://imds.test/latest/meta-data/iam/security-credentials/", basic),
+        ("http://imds.test/latest/meta-data/iam/security-credentials/the-role", basic),
+        ("http://sts.test:81/", basic),
+    ]
 
 
 def test_parameters_are_checked_as_botocore_checks_them(
@@ -567,7 +599,7 @@ def test_a_legacy_login_that_is_over_is_not_sent(
     with Fake(portal) as sso:
         environment.setenv("AWS_ENDPOINT_URL", sso.url)
         source = source_of()
-        with pytest.raises(SSOTokenLoadError, match="Token for https://start.test/ does not exist"):
+        with pytest.raises(SSOTokenLoadError, match=r"Token for .* does not exist"):
             source.current()
         keep_token(tmp_path, "https://start.test/", accessToken="kept", expiresAt=stamp(-1))
         with pytest.raises(UnauthorizedSSOTokenError):

@@ -20,6 +20,7 @@ class Asked:
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         self.method = method
+        self.target = target
         self.path = urlsplit(target).path
         self.query = dict(parse_qsl(urlsplit(target).query))
         self.headers = headers

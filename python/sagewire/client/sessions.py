@@ -36,7 +36,8 @@ def profile_of(session: "Any", profile_name: "str | None") -> "Profile":
         )
     name = inner.get_config_variable("profile") or "default"
     services = dict(inner.full_config.get("services", {}))
-    files = profiles.Files({name: dict(inner.get_scoped_config())}, {}, services, {})
+    sso_sessions = dict(inner.full_config.get("sso_sessions", {}))
+    files = profiles.Files({name: dict(inner.get_scoped_config())}, {}, services, sso_sessions)
     return files.profile(name, named=False)
 
 

@@ -131,6 +131,10 @@ class Settings:
         self.source = self._find_credentials(
             keys, credentials, session, given, context, search_later
         )
+        if "sso_session" in profile.settings:
+            from sagewire.credentials import sso_token
+
+            sso_token.check(profile)
         self._take_region(region, lookup)
         _check_api_version(api_version, profile)
         self._take_endpoint(endpoint_url, use_ssl, lookup, profile)

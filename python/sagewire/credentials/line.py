@@ -7,6 +7,7 @@ from sagewire.exceptions import (
     InvalidArgumentError,
     ResponseStreamingError,
 )
+from sagewire.proxies import route_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class Answer:
 class Line:
     """Requests to one origin over this library's own transport; a context manager.
 
+    With `proxied`, through the proxy that the environment names for that origin, if it names one.
     Raises the transport's exceptions, those of `sagewire.exceptions`. Nothing is repeated here.
     """
 
-    __slots__ = ("_pool", "origin")
+    __slots__ = ("_forwarded", "_pool", "_proxy_headers", "origin")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Line:
         connect_timeout: "float | None",
         read_timeout: "float | None",
         ca_bundle: "str | None" = None,
+        proxied: bool = False,
     ) -> None:
         from sagewire._impl import transport
 
@@ -48,6 +51,22 @@ class Line:
         tls = None
         if self.origin.scheme == "https":
             tls = transport.TlsSettings(True, ca_bundle, None, None)
+        proxy, route = None, route_to(self.origin, None, None) if proxied else None
+        if route is not None:
+            # As for a client's own endpoint: a proxy on the way to a plain one is not verified.
+            checked = tls or transport.TlsSettings(False, None, None, None)
+            proxy = transport.Proxy(
+                route.url,
+                route.host,
+                route.port,
+                route.tunnel,
+                route.authorization,
+                checked if route.scheme == "https" else None,
+            )
+        self._forwarded = route is not None and not route.tunnel
+        self._proxy_headers: Headers = []
+        if self._forwarded and route is not None and route.authorization is not None:
+            self._proxy_headers.append(("Proxy-Authorization", route.authorization))
         self._pool = transport.Pool(
             self.origin.scheme,
             self.origin.host,
@@ -56,16 +75,20 @@ class Line:
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             tls=tls,
+            proxy=proxy,
         )
 
     def ask(self, method: str, target: str, headers: "Headers", body: "bytes | None") -> Answer:
         """Send a request, with its length if it has a body, and read the answer to its end."""
-        connection: Any = self._pool.take(self.origin.url + target, None)
+        url = self.origin.url + target
+        connection: Any = self._pool.take(url, None)
         try:
             head = [("Host", self.origin.host_header), ("Accept-Encoding", "identity"), *headers]
             if body is not None:
                 head.append(("Content-Length", str(len(body))))
-            response = connection.exchange(method, target, head, body, None)
+            head += self._proxy_headers
+            sent = url if self._forwarded else target
+            response = connection.exchange(method, sent, head, body, None)
         except (UnicodeEncodeError, InvalidArgumentError):
             connection.close()
             # In other words than the transport's, which show the value: it may be a token.
@@ -81,7 +104,7 @@ class Line:
         length = response.headers.get("content-length")
         if whole is None or (length is not None and length.isdigit() and int(length) != len(whole)):
             # Half a document is none, and whoever asks may try again.
-            raise ConnectionClosedError(endpoint_url=self.origin.url + target)
+            raise ConnectionClosedError(endpoint_url=url)
         return Answer(response.status, response.headers, whole)
 
     def close(self) -> None:

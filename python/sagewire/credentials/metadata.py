@@ -152,7 +152,10 @@ class _Talk:
         self._settings = settings = Settings(context)
         self._user_agent = ("User-Agent", context.user_agent())
         self._line = Line(
-            settings.base_url, connect_timeout=settings.timeout, read_timeout=settings.timeout
+            settings.base_url,
+            connect_timeout=settings.timeout,
+            read_timeout=settings.timeout,
+            proxied=True,
         )
 
     def __enter__(self) -> "_Talk":  # noqa: PYI034 - typing is not imported

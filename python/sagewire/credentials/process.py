@@ -9,9 +9,7 @@ from sagewire.credential_exceptions import InvalidCredentialOutputError
 from sagewire.credentials import dates
 from sagewire.credentials.refreshing import Refreshing
 from sagewire.credentials.sources import Fixed
-from sagewire.exceptions import (
-    CredentialRetrievalError,
-)
+from sagewire.exceptions import CredentialRetrievalError
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False

@@ -160,7 +160,11 @@ class Caller:
         if bundle is not None and not bundle.strip():
             raise InvalidConfigError(error_msg=_EMPTY_BUNDLE)
         return Line(
-            self._url, connect_timeout=self.connect_timeout, read_timeout=60, ca_bundle=bundle
+            self._url,
+            connect_timeout=self.connect_timeout,
+            read_timeout=60,
+            ca_bundle=bundle,
+            proxied=True,
         )
 
 

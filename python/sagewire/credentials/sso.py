@@ -15,9 +15,7 @@ from sagewire.credentials.errors import UnauthorizedException
 from sagewire.credentials.refreshing import Refreshing
 from sagewire.credentials.service import Caller, Service, metadata, region_of, unreadable
 from sagewire.credentials.sso_token import Token, cached
-from sagewire.exceptions import (
-    InvalidConfigError,
-)
+from sagewire.exceptions import InvalidConfigError
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False

@@ -8,15 +8,14 @@ import os
 from sagewire.credential_exceptions import SSOTokenLoadError, TokenRetrievalError
 from sagewire.credentials import clock, dates
 from sagewire.credentials.locks import ForkSafeLock
-from sagewire.exceptions import (
-    ClientError,
-)
+from sagewire.exceptions import ClientError, InvalidConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from sagewire.credentials.context import Context
+    from sagewire.credentials.profiles import Profile
 
 # Seconds before its end: a token is renewed, and its renewal is insisted on.
 _RENEW_FROM = 15 * 60
@@ -41,6 +40,27 @@ def cached(name: str, start_url: str) -> "dict[str, Any]":
     if not isinstance(token, dict) or "accessToken" not in token or "expiresAt" not in token:
         raise SSOTokenLoadError(error_msg=f"Token for {start_url} is invalid")
     return token
+
+
+def check(profile: "Profile") -> None:
+    """Raise `InvalidConfigError` if a profile's `sso_session` is none, whoever gives the keys.
+
+    boto3 looks for a token for every client, as some services take one in place of a signature.
+    """
+    name = profile.settings.get("sso_session")
+    if name is None:
+        return
+    beginning = f'The profile "{profile.name}" is configured to use the SSO token provider but'
+    section = profile.files.sso_sessions.get(name)
+    if not section:
+        raise InvalidConfigError(
+            error_msg=f'{beginning} the "{name}" sso_session configuration does not exist.'
+        )
+    missing = [key for key in ("sso_start_url", "sso_region") if key not in section]
+    if missing:
+        raise InvalidConfigError(
+            error_msg=f"{beginning} is missing the following configuration: {missing}."
+        )
 
 
 class Token:

@@ -5,10 +5,7 @@ import os
 from sagewire.credential_exceptions import MissingCredentialFieldError
 from sagewire.credentials import profiles
 from sagewire.credentials.sources import Fixed
-from sagewire.exceptions import (
-    ConfigNotFound,
-    PartialCredentialsError,
-)
+from sagewire.exceptions import ConfigNotFound, PartialCredentialsError
 from sagewire.sigv4 import Credentials
 
 TYPE_CHECKING = False

@@ -6,9 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 from sagewire.credential_exceptions import InvalidSTSRegionalEndpointsConfigError
 from sagewire.credentials import dates
 from sagewire.credentials.service import Caller, Service, metadata, region_of, unreadable
-from sagewire.exceptions import (
-    CredentialRetrievalError,
-)
+from sagewire.exceptions import CredentialRetrievalError
 from sagewire.model import report
 from sagewire.model.shapes import Member, Operation
 from sagewire.sigv4 import Credentials
