@@ -314,7 +314,7 @@ class Settings:
         if credentials is not None:
             return chain.from_object(credentials)
         if session is not None:
-            return chain.from_session(session)
+            return chain.from_session(session, later=search_later)
         if checks.is_unsigned(given.get("signature_version")):
             return Absent()
         return chain.found(context, later=search_later)

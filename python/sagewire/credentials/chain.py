@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/boto3/latest/guide/credentials.html
 The modules of the sources are imported only when what points to them is there.
 """
 
-from sagewire.credentials.sources import Absent, Fixed, FromCallable, FromSession, Later
+from sagewire.credentials.sources import Absent, Fixed, FromCallable, Later
 from sagewire.exceptions import PartialCredentialsError
 from sagewire.sigv4 import Credentials
 
@@ -56,13 +56,16 @@ def from_object(given: "Credentials | Callable[[], Credentials]") -> "Source":
     )
 
 
-def from_session(session: "Any") -> "Source":
-    """Return a source over a boto3 or botocore session's credentials."""
-    theirs = session.get_credentials()
-    if hasattr(theirs, "__await__"):
-        theirs.close()
-        raise TypeError("session: an asyncio session gives its credentials to asyncio code only")
-    return FromSession(theirs)
+def from_session(session: "Any", *, later: bool = False) -> "Source":
+    """Return a source over a boto3, botocore or aiobotocore session's credentials.
+
+    With `later`, the session looks for them at the first use.
+    """
+    from functools import partial
+
+    from sagewire.credentials.session import load
+
+    return Later(partial(load, session)) if later else load(session)
 
 
 def found(context: "Context", *, later: bool = False) -> "Source":

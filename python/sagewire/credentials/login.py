@@ -5,7 +5,7 @@ a developer's source: nothing is gained by a second implementation.
 """
 
 from sagewire.credential_exceptions import MissingDependencyException
-from sagewire.credentials.sources import FromSession
+from sagewire.credentials.session import FromSession
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
