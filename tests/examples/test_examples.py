@@ -10,8 +10,6 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-# `make` prepares it: model servers, which want more packages than there are here.
-CONTAINERS = ROOT / ".venv" / "containers" / "bin" / "python"
 
 
 def run(*command, folder=ROOT, **environment):
@@ -30,17 +28,6 @@ def run(*command, folder=ROOT, **environment):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
-
-
-@pytest.fixture
-def containers(request):
-    """Return the Python that has the model servers."""
-    if not CONTAINERS.exists():
-        # A run that `make` has prepared must have it.
-        if request.config.getoption("--require"):
-            pytest.fail("not installed here: make .venv/.containers")
-        pytest.skip("not installed here: make .venv/.containers")
-    return CONTAINERS
 
 
 @pytest.mark.timeout(320)

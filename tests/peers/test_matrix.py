@@ -170,32 +170,38 @@ def test_a_stream_that_breaks_off(call):
 
 @pytest.mark.parametrize("make", [boto3_client, sagewire_client])
 @pytest.mark.parametrize(
-    ("operation", "status"), [(INVOKE, 200), (STREAM, 200)], ids=[INVOKE, STREAM]
+    ("operation", "status"),
+    [(INVOKE, 200), (STREAM, 200), (ASYNC, 202)],
+    ids=[INVOKE, STREAM, ASYNC],
 )
 def test_a_presigned_url(make, operation, status, local):
-    with_client = make(local)
-    url = with_client.generate_presigned_url(
-        # boto3 puts a body into the query, whatever it is for: there is none in what is signed.
-        operation,
-        {"EndpointName": "model", "Body": b"", "ContentType": "text/csv"},
-    )
-    with_client.close()
+    # boto3 puts a body into the query, whatever it is for: there is none in what is signed.
+    parameters, headers = {"Body": b"", "ContentType": "text/csv"}, {"Content-Type": "text/csv"}
+    if operation == ASYNC:
+        parameters = {"InputLocation": "s3://inputs/there"}
+        headers = {"X-Amzn-SageMaker-InputLocation": "s3://inputs/there"}
+        source = local.s3_path("s3://inputs/there")
+        source.parent.mkdir()
+        source.write_bytes(b"")
+    client = make(local)
+    url = client.generate_presigned_url(operation, {"EndpointName": "model", **parameters})
+    client.close()
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}"
 
     def post(target, body):
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
-        connection.request("POST", target, body, {"Content-Type": "text/csv"})
+        connection.request("POST", target, body, headers)
         response = connection.getresponse()
-        data = response.read()
+        response.read()
         connection.close()
-        return response.status, data
+        return response.status, response.getheader("x-amzn-sagemaker-outputlocation")
 
-    good, data = post(target, b"")
+    good, output = post(target, b"")
     assert good == status
-    assert (b"one," in data) == (operation == STREAM)
-    (seen,) = answer.seen
-    assert seen.content_type == "text/csv"
+    if operation == ASYNC:
+        wait_for(local.s3_path(output))
+    assert [(seen.operation, seen.body) for seen in answer.seen] == [(named(operation), b"")]
     assert post(target, b"5.1,3.6")[0] == 403
     for old, new in (
         ("/model/", "/modem/"),
@@ -206,3 +212,8 @@ def test_a_presigned_url(make, operation, status, local):
         assert old in target
         assert post(target.replace(old, new), b"")[0] in (400, 403)
     assert len(answer.seen) == 1
+
+
+def named(operation):
+    """Return an operation's name in the API model."""
+    return "".join(word.capitalize() for word in operation.split("_"))
