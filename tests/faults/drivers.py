@@ -1,0 +1,51 @@
+"""What turns a client in the fault matrix. Another driver needs the same four methods."""
+
+import sagewire
+
+KEYS = {
+    "region_name": "us-east-1",
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+}
+
+
+class Blocking:
+    """The synchronous client."""
+
+    name = "blocking"
+
+    def open(self, url, **arguments):
+        """Make a client for an endpoint."""
+        return sagewire.client(**KEYS, endpoint_url=url, **arguments)
+
+    def call(self, client, operation, deadline):
+        """Make one call and read all that it gives: bytes, or what was read and then the error.
+
+        Returns `(data, None)` or `(None, error)`. A result that is not wanted is dropped as a
+        program would drop it.
+        """
+        view = client if deadline is None else client.with_options(timeout=deadline)
+        try:
+            if operation == "invoke_endpoint_async":
+                result = view.invoke_endpoint_async(EndpointName="ep", InputLocation="s3://b/k")
+                return result["OutputLocation"].encode(), None
+            result = getattr(view, operation)(EndpointName="ep", Body=b"{}")
+            body = result["Body"]
+            if operation == "invoke_endpoint":
+                return body.read(), None
+            return b"".join(event["PayloadPart"]["Bytes"] for event in body), None
+        except Exception as error:
+            # Its traceback would hold on to the body, and so to the connection.
+            return None, error.with_traceback(None)
+
+    def pool(self, client):
+        """Return how many connections are open, busy and idle, and how many calls wait."""
+        pool = client.pool
+        return pool.open, pool.busy, pool.idle, pool.waiting
+
+    def close(self, client):
+        """Drop the client."""
+        client.close()
+
+
+DRIVERS = [Blocking()]
