@@ -40,6 +40,7 @@ class Template:
         self._replaced = frozenset(name.lower() for name, _ in extra)
         host_value, agent = host.encode(), user_agent.encode()
         encoded = [(name.encode(), value.encode()) for name, value in extra]
+        proxy = None if proxy_authorization is None else proxy_authorization.encode()
         self._leading = header_line(b"Host", host_value)
         if "accept-encoding" not in self._replaced:
             self._leading += b"Accept-Encoding: identity\r\n"
@@ -48,8 +49,8 @@ class Template:
             self._user_agent = header_line(b"User-Agent", agent)
         self._extra_lines = b"".join([header_line(name, value) for name, value in encoded])
         self._trailing = b""
-        if proxy_authorization is not None:
-            self._trailing = header_line(b"Proxy-Authorization", proxy_authorization.encode())
+        if proxy is not None:
+            self._trailing = header_line(b"Proxy-Authorization", proxy)
 
     def head(
         self,
