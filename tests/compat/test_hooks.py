@@ -16,6 +16,8 @@ import botocore.retries.standard
 import botocore.stub
 import pytest
 from botocore.config import Config as BotocoreConfig
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import sagewire
 from tests.support.capture import Captured, CaptureServer
@@ -131,6 +133,64 @@ def on_both(
 def without(value: str, port: str) -> str:
     """Take out of a header what depends on the server's port: it, and a signature over it."""
     return value.replace(port, "PORT").partition("Signature=")[0]
+
+
+NAMES = ["X-One", "x-one", "X-Two", "Accept", "Content-Type", "X-Amzn-Trace-Id", "Date", "Cookie"]
+NAMES += ["X-Amz-Content-SHA256", "X-Amz-Meta", "amz-sdk-request", "Connection", "Accept-Encoding"]
+PATTERNS = ["{}", "{}.*", "{}.sagemaker-runtime", "{}.runtime.sagemaker.InvokeEndpoint", "{}.*.*"]
+PLACES = ["register", "register_first", "register_last"]
+added = st.tuples(
+    st.sampled_from(["before-call", "request-created", "before-sign", "before-send"]),
+    st.sampled_from(PATTERNS),
+    st.sampled_from(PLACES),
+    st.sampled_from(NAMES),
+    st.text("ab ~", max_size=4),
+)
+
+
+def set_once(name: str, value: str) -> Callable[..., None]:
+    """Set a header in place of what is there: a second one is a difference we name."""
+
+    def handler(**kwargs: Any) -> None:
+        headers = kwargs["request"].headers if "request" in kwargs else kwargs["params"]["headers"]
+        for same in [known for known in headers if known.lower() == name.lower()]:
+            del headers[same]
+        headers[name] = value
+
+    return handler
+
+
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(added, max_size=6))
+def test_whatever_headers_are_set_wherever_the_same_is_sent(
+    both: tuple[CaptureServer, Any, Any], steps: list[Any]
+) -> None:
+    server, *clients = both
+    server.requests.clear()
+    for client in clients:
+        registered = []
+        for event, pattern, place, name, value in steps:
+            handler = set_once(name, value)
+            getattr(client.meta.events, place)(pattern.format(event), handler)
+            registered.append((pattern.format(event), handler))
+        outcome(client)
+        for name, handler in registered:
+            client.meta.events.unregister(name, handler)
+    theirs, ours = server.requests
+    assert comparable(ours) == comparable(theirs)
+
+
+@pytest.fixture
+def both() -> Iterator[tuple[CaptureServer, Any, Any]]:
+    with CaptureServer() as server:
+        theirs, ours = pair(server.url)
+        yield server, theirs, ours
+        theirs.close()
+        ours.close()
 
 
 def when(event: str, handler: Callable[..., Any]) -> Register:
@@ -260,6 +320,22 @@ def test_the_body_is_replaced_before_signing() -> None:
 def test_a_handler_chooses_the_signer(unsigned: Any) -> None:
     requests = 0 if unsigned in ("nope", "bearer") else 1
     on_both(when("choose-signer", lambda **_: unsigned), requests=requests)
+
+
+def test_an_unsigned_clients_handlers_are_told_botocores_word() -> None:
+    told = []
+
+    def choose(signature_version: Any, **_: Any) -> None:
+        told.append(signature_version)
+
+    for word in (botocore.UNSIGNED, sagewire.UNSIGNED):
+        with CaptureServer() as server:
+            client = pair(server.url, signature_version=word)[1]
+            client.meta.events.register("choose-signer", choose)
+            outcome(client)
+            client.close()
+        assert server.requests[0].header("authorization") is None
+    assert told == [botocore.UNSIGNED] * 2
 
 
 def test_our_own_word_for_unsigned_works_too() -> None:

@@ -115,7 +115,8 @@ def test_meta(both: Any) -> None:
 def static(source: str, operation: str) -> tuple[set[str], set[str]]:
     """Return the keywords that an editor shows for an operation: those required, and all."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef) and node.name == operation and node.args.kwonlyargs:
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        if isinstance(node, kinds) and node.name == operation and node.args.kwonlyargs:
             pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
             return (
                 {argument.arg for argument, default in pairs if default is None},
@@ -125,8 +126,9 @@ def static(source: str, operation: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
-def test_editors_see_the_models_parameters(operation: Any) -> None:
-    module = importlib.import_module("sagewire.client.sync")
+@pytest.mark.parametrize("home", ["sync", "aio"])
+def test_editors_see_the_models_parameters(home: str, operation: Any) -> None:
+    module = importlib.import_module(f"sagewire.client.{home}")
     source = Path(str(module.__file__)).read_text("utf-8")
     required, known = static(source, operation.method)
     assert required == set(operation.required)
