@@ -26,6 +26,7 @@ import litserve
 from sagewire.local import LocalEndpoint
 
 WORDS = 12
+SECONDS_A_WORD = 0.05
 
 
 class Continuation(litserve.LitAPI):
@@ -44,7 +45,7 @@ class Continuation(litserve.LitAPI):
         chance = random.Random(7)
         for _ in range(WORDS):
             word = chance.choice(self.followers.get(word) or list(self.followers))
-            time.sleep(0.05)
+            time.sleep(SECONDS_A_WORD)
             yield word
 
     def encode_response(self, output):
@@ -85,7 +86,6 @@ def model_server():
 def main():
     with model_server() as url, LocalEndpoint({"words": url}) as endpoint:
         client = boto3.client("sagemaker-runtime", **endpoint.client_arguments)
-        started = time.monotonic()
         response = client.invoke_endpoint_with_response_stream(
             EndpointName="words",
             Body=json.dumps({"text": "the mean"}),
@@ -95,10 +95,10 @@ def main():
         for event in response["Body"]:
             line = event["PayloadPart"]["Bytes"]
             words.append(json.loads(line)["word"])
-            moments.append(time.monotonic() - started)
+            moments.append(time.monotonic())
         print(f"the mean {' '.join(words)} ...")
-        early = moments[0] < moments[-1] / 2
-        print(f"{len(words)} parts, the first {'long before' if early else 'with'} the last")
+        streamed = moments[-1] - moments[0] > SECONDS_A_WORD * WORDS / 2
+        print(f"{len(words)} parts, {'one by one' if streamed else 'all at once'}")
 
 
 if __name__ == "__main__":

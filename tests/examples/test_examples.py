@@ -42,7 +42,7 @@ def test_litserve_behind_an_endpoint(containers):
     lines = run(containers, EXAMPLES / "container" / "litserve_words.py")
     assert lines[0].startswith("the mean ")
     assert len(lines[0].split()) == 2 + 12 + 1
-    assert lines[1] == "12 parts, the first long before the last"
+    assert lines[1] == "12 parts, one by one"
 
 
 def test_testing_with_pytest(tmp_path):

@@ -102,7 +102,7 @@ def test_delays(boto, local, operation):
         started = time.monotonic()
         with contextlib.suppress(client.exceptions.InternalFailure):
             call(client, "echo", operation)
-        assert expected <= time.monotonic() - started < expected + 4
+        assert expected <= time.monotonic() - started < expected + 30
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -157,7 +157,7 @@ def test_stop_does_not_wait_for_a_delay(boto, local):
     time.sleep(0.3)
     started = time.monotonic()
     local.stop()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     thread.join(10)
     assert len(failures) == 1
 

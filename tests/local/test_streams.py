@@ -161,7 +161,7 @@ def test_the_streams_time_is_limited(stream):
     assert next(events)["PayloadPart"]["Bytes"] == b"first"
     with pytest.raises(EventStreamError, match=r"ModelStreamError.*invocation timed out"):
         next(events)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 18
     leave.set()
 
 
@@ -208,12 +208,9 @@ def test_a_containers_whole_answer(stream, container):
 
 
 def test_a_containers_chunks_arrive_as_they_come(stream, container):
-    started = time.monotonic()
-    events = iter(stream(container.url, b"drip 0.1 20")["Body"])
-    next(events)
-    first = time.monotonic() - started
-    list(events)
-    assert first < (time.monotonic() - started) / 2
+    arrivals = [time.monotonic() for _ in stream(container.url, b"drip 0.1 20")["Body"]]
+    # The container takes 1.9 s from the first to the last.
+    assert arrivals[-1] - arrivals[0] > 1
 
 
 def test_an_error_of_the_container(stream, container):

@@ -1,7 +1,7 @@
 """Every client and every route: what they sign verifies, what is changed on the way does not.
 
 The clients are those that people have, unmodified: boto3, aiobotocore, the AWS CLI, the AWS SDK for
-Rust, and ours.
+Rust, and ours, blocking and for asyncio.
 """
 
 import http.client

@@ -4,6 +4,7 @@ A peer is called as `peer(operation, endpoint, body, members, local)` and return
 members of the answer, `Body` or `Parts` with what came, and `error` with the code of a refusal.
 """
 
+import asyncio
 import json
 import os
 import pathlib
@@ -70,6 +71,33 @@ def told(answer):
         finally:
             body.close()
     return answer
+
+
+def sagewire_asyncio(operation, endpoint, body, members, local):
+    async def call():
+        config = sagewire.Config(retries={"max_attempts": 0}, read_timeout=20)
+        async with sagewire.async_client(**local.client_arguments, config=config) as client:
+            try:
+                method = getattr(client, operation)
+                answer = await method(EndpointName=endpoint, Body=body, **members)
+            except sagewire.exceptions.ClientError as error:
+                return {"error": error.response["Error"]["Code"]}
+            answer = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+            received = answer.pop("Body", None)
+            if hasattr(received, "read"):
+                answer["Body"] = await received.read()
+            elif received is not None:
+                answer["Parts"] = parts = []
+                try:
+                    # What came before an error counts.
+                    async for event in received:
+                        parts.append(event["PayloadPart"]["Bytes"])  # noqa: PERF401
+                except sagewire.exceptions.ClientError as error:
+                    answer["error"] = error.response["Error"]["Code"]
+                received.close()
+            return answer
+
+    return asyncio.run(call())
 
 
 def run(command, body, local, **environment):
@@ -152,6 +180,7 @@ def option(member):
 PEERS = {
     "boto3": in_process(boto3_client),
     "sagewire": in_process(sagewire_client),
+    "sagewire-asyncio": sagewire_asyncio,
     "aiobotocore": aiobotocore,
     "aws-cli": aws_cli,
     "rust-sdk": rust_sdk,
