@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import gc
 import os
 import random
 import socket
@@ -330,6 +331,34 @@ def test_a_callable_that_gives_credentials_sees_the_context(run: Any) -> None:
     with Peer(echo) as peer:
         run(main)
     assert set(seen) == {"one"}
+
+
+def test_clients_that_are_dropped_leave_nothing_on_the_loop(run: Any) -> None:
+    def descriptors() -> int:
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def main() -> None:
+        before = 0
+        for number in range(30):
+            client = client_of(peer)
+            result = await client.invoke_endpoint(EndpointName="ep", Body=b"x")
+            del client
+            # A body outlives its client.
+            assert await result["Body"].read() == b"xx"
+            del result
+            await asyncio.sleep(0.01)
+            if number == 4:
+                before = descriptors()
+        # The peer is in this process, and has its end of each connection open for a moment.
+        for _ in range(100):
+            if descriptors() <= before + 10:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{descriptors()} descriptors, {before} before")
+
+    with Peer(echo) as peer:
+        run(main)
 
 
 class TestInvokeMany:

@@ -12,10 +12,11 @@ from sagewire._impl import reactor
 class ReactorPool:
     """As `transport.Pool`, each wait under a loop of its own."""
 
-    def __init__(self, scheme, host, port, *, loop=None, **settings):
-        self.loop = loop or asyncio.new_event_loop()
+    def __init__(self, scheme, host, port, *, loop=None, twin=reactor, **settings):
+        self._own = loop is None
+        self.loop = asyncio.new_event_loop() if loop is None else loop
         self._address = (host.strip("[]"), port)
-        self._pool = reactor.Pool(self.loop, scheme, host, port, **settings)
+        self._pool = twin.Pool(self.loop, scheme, host, port, **settings)
         proxy = settings.get("proxy")
         if proxy is not None:
             self._address = (proxy.host.strip("[]"), proxy.port)
@@ -49,7 +50,7 @@ class ReactorPool:
         return self.loop.run_until_complete(waited())
 
     def __del__(self):
-        if not self.loop.is_closed():
+        if self._own and not self.loop.is_closed():
             with contextlib.suppress(Exception):
                 self._pool.abandon()
                 self.loop.close()

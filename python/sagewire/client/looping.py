@@ -6,6 +6,7 @@ loop: what has to wait or work for long (names, credentials, files, large hashes
 
 import asyncio
 import os
+from contextlib import suppress
 from functools import partial
 from math import floor
 from time import monotonic
@@ -44,21 +45,35 @@ if TYPE_CHECKING:
 # Up to this size a body is hashed at once: it takes less than a tenth of a millisecond.
 _HASHED_AT_ONCE_BYTES = 128 * 1024
 _PIECE_BYTES = 64 * 1024
+# How often it is looked whether bodies that outlive their client are read.
+_RETIRING_SECONDS = 0.5
 
 
 class Line:
     """What a client has on one loop: a pool, and the work that all tasks wait for together."""
 
-    __slots__ = ("_arguments", "_loaded", "pool", "shared")
+    __slots__ = ("_arguments", "_loaded", "_loop", "pool", "shared")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, arguments: "dict[str, Any]") -> None:
         from sagewire._impl import reactor
 
         self.shared = Shared(loop)
+        self._loop = loop
         self._arguments = arguments
         self._loaded = False
         self.pool = reactor.Pool(loop, **arguments)
         self.pool.start()
+
+    def __del__(self) -> None:
+        # The loop watches the pool, and would keep it. It is the loop's thread that may end it.
+        pool = getattr(self, "pool", None)
+        if pool is None:
+            return
+        if self._loop.is_closed():
+            pool.abandon()
+        else:
+            with suppress(RuntimeError):  # closed in this very moment
+                self._loop.call_soon_threadsafe(_retire, self._loop, pool)
 
     async def connect(self, url: str, call: Call) -> "Any":
         """Return a new connection."""
@@ -378,9 +393,16 @@ def blamed(proxy: "Any", error: Exception) -> Exception:
     return ProxyConnectionError(proxy_url=proxy.url, error=words)
 
 
-def _load(tls: "Any") -> None:
-    from contextlib import suppress
+def _retire(loop: asyncio.AbstractEventLoop, pool: "Any") -> None:
+    """End a pool whose client is gone, once no body of it is being read any more."""
+    pool.close()
+    if pool.snapshot()[1] == 0:
+        pool.abandon()
+    else:
+        loop.call_later(_RETIRING_SECONDS, _retire, loop, pool)
 
+
+def _load(tls: "Any") -> None:
     with suppress(ValueError):
         tls.load()
 

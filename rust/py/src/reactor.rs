@@ -43,8 +43,8 @@ struct Reactor {
     event_loop: Py<PyAny>,
     create_future: Py<PyAny>,
     waiting: Mutex<HashMap<Key, Waiter>>,
-    /// When the loop will ring, if it will.
-    armed: Mutex<Option<Instant>>,
+    /// When the loop will ring, if it will, and what would stop it.
+    armed: Mutex<Option<(Instant, Py<PyAny>)>>,
     /// Whether the loop will turn at once.
     soon: AtomicBool,
 }
@@ -139,7 +139,8 @@ impl Reactor {
     /// Turn because time has passed: for the loop to call when the alarm is due.
     #[pyo3(name = "_ring")]
     fn ring(slf: &Bound<'_, Self>) -> PyResult<()> {
-        *lock(&slf.get().armed) = None;
+        let rung = lock(&slf.get().armed).take();
+        drop(rung);
         Self::turn(slf)
     }
 
@@ -193,6 +194,11 @@ impl Reactor {
         drop(waiting);
         lock(&self.engine).abandon();
         let event_loop = self.event_loop.bind(py);
+        // The loop would keep us until it rings.
+        let armed = lock(&self.armed).take();
+        if let Some((_, alarm)) = armed {
+            alarm.bind(py).call_method0(intern!(py, "cancel"))?;
+        }
         if !event_loop.call_method0("is_closed")?.is_truthy()? {
             let descriptor = lock(&self.engine).descriptor();
             event_loop.call_method1("remove_reader", (descriptor,))?;
@@ -209,7 +215,12 @@ impl Reactor {
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
         visit.call(&self.create_future)?;
-        // Nobody holds the lock while the interpreter may collect.
+        // Nobody holds a lock while the interpreter may collect.
+        if let Ok(armed) = self.armed.try_lock()
+            && let Some((_, alarm)) = &*armed
+        {
+            visit.call(alarm)?;
+        }
         if let Ok(waiting) = self.waiting.try_lock() {
             for waiter in waiting.values() {
                 visit.call(&waiter.future)?;
@@ -297,18 +308,16 @@ impl Reactor {
             this.event_loop.bind(py).call_method1(intern!(py, "call_soon"), (go_on,))?;
         }
         let Some(alarm) = alarm else { return Ok(()) };
-        let earlier = {
-            let mut armed = lock(&this.armed);
-            let earlier = armed.is_none_or(|armed| alarm < armed);
-            if earlier {
-                *armed = Some(alarm);
-            }
-            earlier
-        };
-        if earlier {
-            let seconds = alarm.saturating_duration_since(Instant::now()).as_secs_f64();
-            let ring = slf.getattr(intern!(py, "_ring"))?;
-            this.event_loop.bind(py).call_method1(intern!(py, "call_later"), (seconds, ring))?;
+        if lock(&this.armed).as_ref().is_some_and(|(armed, _)| *armed <= alarm) {
+            return Ok(());
+        }
+        let seconds = alarm.saturating_duration_since(Instant::now()).as_secs_f64();
+        let ring = slf.getattr(intern!(py, "_ring"))?;
+        let event_loop = this.event_loop.bind(py);
+        let handle = event_loop.call_method1(intern!(py, "call_later"), (seconds, ring))?;
+        let before = lock(&this.armed).replace((alarm, handle.unbind()));
+        if let Some((_, later)) = before {
+            later.bind(py).call_method0(intern!(py, "cancel"))?;
         }
         Ok(())
     }
