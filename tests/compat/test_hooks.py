@@ -503,6 +503,16 @@ def test_the_read_timeout_of_one_call_is_set() -> None:
             client.close()
 
 
+@pytest.mark.parametrize("timeout", [0, -1, "1", 30, 2.5])
+def test_a_read_timeout_is_checked_as_boto3_checks_it(timeout: Any) -> None:
+    def choose(context: Any, **_: Any) -> None:
+        context["read_timeout"] = timeout
+
+    once = {"retries": {"total_max_attempts": 1}}
+    good = timeout in (30, 2.5)
+    on_both(when("before-call", choose), requests=1 if good else 0, config=once)
+
+
 def test_the_trace_of_lambda_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1 2")

@@ -40,7 +40,8 @@ from sagewire.client.messages import AWSRequest, AWSResponse, HeadersDict
 from sagewire.client.results import Result
 from sagewire.client.sending import Canned, Sending, prepared
 from sagewire.client.steps import Steps
-from sagewire.exceptions import ClientError, DeadlineExceededError
+from sagewire.config import check_timeout
+from sagewire.exceptions import ClientError, DeadlineExceededError, HTTPClientError
 from sagewire.model import report
 from sagewire.model.runtime import ERRORS, SERVICE_NAME
 
@@ -205,6 +206,10 @@ class Hooked(Steps):
         sending = Sending(request, self._payloads)
         timeout = self._context.get("read_timeout")
         if timeout is not None:
+            try:
+                check_timeout("read", timeout)
+            except ValueError as error:
+                raise HTTPClientError(error=error) from None
             self.call.read_timeout = timeout
         told = self.call.request
         told.url, told.target, told.body = sending.url, sending.target, sending.payload
