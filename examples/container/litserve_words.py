@@ -11,7 +11,9 @@ import collections
 import contextlib
 import itertools
 import json
+import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -67,7 +69,10 @@ def model_server():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with subprocess.Popen(
-        [sys.executable, __file__, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, __file__, str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
@@ -80,7 +85,8 @@ def model_server():
                 time.sleep(0.1)
             yield url
         finally:
-            process.terminate()
+            # Its workers are processes of their own, which outlive it otherwise.
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def main():

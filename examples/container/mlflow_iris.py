@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def scoring_server(model: pathlib.Path):
             yield url
         finally:
             # It has children of its own.
-            os.killpg(process.pid, 15)
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 data = load_iris()
