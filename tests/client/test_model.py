@@ -77,7 +77,7 @@ def test_errors_their_statuses_and_members_are_botocores(theirs: ServiceModel) -
 def test_the_headers_that_are_filtered_are_the_models(operation: Operation) -> None:
     """The pure filter may not import the model; this holds both tables equal."""
     table = importlib.import_module("sagewire._pure.headers.table")
-    wanted = {header.lower() for header in operation.request_headers.values()}
+    wanted = {member.header.lower() for member in operation.inputs if member.header is not None}
     assert table.REQUEST[operation.name] == wanted
     assert table.RESPONSE[operation.name] == {
         member.header.lower() for member in operation.outputs if member.header is not None

@@ -99,7 +99,7 @@ def prepare(
     Raises `ParamValidationError` with boto3's report for parameters that do not fit the model, and
     `TypeError`, `OSError` or `ValueError` for a body that cannot be sent.
     """
-    headers = operation.request_headers
+    headers = operation.text_headers
     nonempty = operation.nonempty
     members = []
     name = body = None

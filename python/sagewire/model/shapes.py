@@ -53,10 +53,10 @@ class Operation:
         "nonempty",
         "outputs",
         "path",
-        "request_headers",
         "required",
         "response_headers",
         "streams",
+        "text_headers",
     )
 
     def __init__(
@@ -80,7 +80,7 @@ class Operation:
         self.body_limit = body_limit
         self.errors = frozenset(errors)
         # What a call looks at for every keyword: text members by name, and those never empty.
-        self.request_headers = {m.name: m.header for m in inputs if m.header is not None}
+        self.text_headers = {m.name: m.header for m in inputs if m.header and m.type == "string"}
         self.response_headers = tuple((m.name, m.header.lower()) for m in outputs if m.header)
         # Whether the caller reads the body of an answer, or the call does.
         self.body_type = next((m.type for m in outputs if m.place == "body"), None)

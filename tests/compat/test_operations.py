@@ -1,0 +1,154 @@
+"""boto3 itself beside our client: every operation, with whatever the model lets through or not."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import botocore.auth
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sagewire
+from sagewire.model.runtime import OPERATIONS
+from tests.support.capture import Captured, CaptureServer
+
+KEYS = {
+    "region_name": "eu-central-1",
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+}
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
+patient = settings(
+    deadline=None,
+    max_examples=120,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CaptureServer]:
+    with CaptureServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pair(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(botocore.auth, "get_current_datetime", lambda *_a, **_k: NOW.replace(tzinfo=None))
+    # With awscrt installed botocore signs through it, in another order; the oracle is botocore.
+    patch.setitem(botocore.auth.AUTH_TYPE_MAPS, "v4", botocore.auth.SigV4Auth)
+    theirs = boto3.Session().client("sagemaker-runtime", endpoint_url=server.url, **KEYS)
+    with sagewire.client(endpoint_url=server.url, **KEYS) as ours:
+        ours._ambient.now = NOW.timestamp
+        yield theirs, ours
+    theirs.close()
+    patch.undo()
+
+
+def comparable(request: Captured) -> Any:
+    ignored = ("User-Agent", "amz-sdk-invocation-id")
+    headers = [pair for pair in request.headers if pair[0] not in ignored]
+    return request.method, request.target, headers, request.body
+
+
+def outcome(client: Any, method: str, kwargs: dict[str, Any]) -> Any:
+    try:
+        result = getattr(client, method)(**kwargs)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        return type(error).__name__, str(error)
+    except UnicodeEncodeError:
+        return "not text"
+    if "Body" in result:
+        result.pop("Body").close()
+    return dict(result)
+
+
+# No line ends and none of the spaces that boto3 signs as a space (docs/differences.md).
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Zs", "Zl", "Zp", "Cc", "Cs"])
+    | st.sampled_from(" \t"),
+    max_size=20,
+)
+integers = st.sampled_from([-1, 0, 1, 59, 60, 61, 3600, 21601, 10**30, True, False])
+bodies = st.one_of(st.binary(max_size=50), st.binary(max_size=50).map(bytearray), texts)
+KINDS = {"string": texts, "integer": integers, "blob": bodies}
+odd = st.one_of(st.none(), st.integers(), st.floats(), st.lists(st.integers(), max_size=1), texts)
+
+
+@st.composite
+def calls(draw: Any) -> tuple[str, dict[str, Any]]:
+    operation = draw(st.sampled_from(OPERATIONS))
+    members = {member.name: KINDS[member.type] for member in operation.inputs}
+    spoilt = draw(st.sampled_from([None, None, None, *members, "Nope"]))
+    chosen = draw(
+        st.fixed_dictionaries(
+            {name: members[name] for name in operation.required},
+            optional={
+                name: kind
+                for name, kind in members.items()
+                if name not in (spoilt, *operation.required)
+            },
+        )
+    )
+    if spoilt is not None:
+        chosen[spoilt] = draw(odd)
+    names = draw(st.permutations(list(chosen)))
+    return operation.method, {name: chosen[name] for name in names}
+
+
+@patient
+@given(call=calls())
+def test_both_send_or_refuse_the_same(
+    pair: tuple[Any, Any], server: CaptureServer, call: tuple[str, dict[str, Any]]
+) -> None:
+    seen = []
+    for client in pair:
+        server.requests.clear()
+        seen.append((outcome(client, *call), [comparable(request) for request in server.requests]))
+    assert seen[1] == seen[0]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@patient
+@given(
+    members=st.dictionaries(st.sampled_from(["InferenceId", "inferenceId", "Other"]), values)
+    | texts.filter(lambda text: not _is_json(text)),
+    status=st.sampled_from([200, 202, 204, 299]),
+    headers=st.dictionaries(
+        st.sampled_from(["X-Amzn-SageMaker-OutputLocation", "X-Amzn-SageMaker-FailureLocation"]),
+        st.text("abc:/ ", max_size=8),
+    ),
+)
+def test_both_read_the_same_from_an_asynchronous_answer(
+    pair: tuple[Any, Any],
+    server: CaptureServer,
+    members: Any,
+    status: int,
+    headers: dict[str, str],
+) -> None:
+    body = members.encode() if isinstance(members, str) else json.dumps(members).encode()
+    lines = [f"HTTP/1.1 {status} X", *(f"{name}: {text}" for name, text in headers.items())]
+    body = b"" if status == 204 else body
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
+    results = []
+    for client in pair:
+        server._answers.append([("send", head + body)])
+        results.append(outcome(client, "invoke_endpoint_async", {"EndpointName": "ep"}))
+    assert results[1] == results[0]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
