@@ -120,7 +120,8 @@ def test_a_recorded_configuration_gives_the_same_client(
 def same_questions(expected: dict[str, Any], server: CaptureServer, dialled: list[str]) -> None:
     """Compare what STS, SSO, a container's or an instance's service was asked, and where."""
     assert len(server.requests) == len(expected.get("requests", []))
-    for request, wanted in zip(server.requests, expected.get("requests", []), strict=True):
+    recorded_requests = [dict(wanted) for wanted in expected.get("requests", [])]
+    for request, wanted in zip(server.requests, recorded_requests, strict=True):
         assert (request.method, request.target) == (wanted.pop("method"), wanted.pop("target"))
         form = wanted.pop("form", None)
         if form is not None:

@@ -367,6 +367,10 @@ def test_sts_is_tried_again_by_the_rules_of_the_retry_mode(
         with pytest.raises(ClientError) as raised:
             source_of().current()
     assert len(sts.asked) == attempts
+    legacy = variables.get("AWS_RETRY_MODE") == "legacy"
+    progress = [request.headers["amz-sdk-request"] for request in sts.asked]
+    assert progress[0] == "attempt=1" + ("" if legacy else f"; max={attempts}")
+    assert progress[-1] == f"attempt={attempts}; max={attempts}"
     assert len(moved.slept) == attempts - 1
     assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == attempts - 1
 

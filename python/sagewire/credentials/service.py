@@ -130,7 +130,10 @@ class Caller:
                 head = [*headers, ("User-Agent", self._context.user_agent())]
                 if signed_by is not None:
                     head += _signature(signed_by, method, url, headers, body or b"")
-                head += [identity, ("amz-sdk-request", f"attempt={attempt}; max={self.attempts}")]
+                progress = f"attempt={attempt}"
+                if attempt > 1 or self._mode != "legacy":
+                    progress += f"; max={self.attempts}"
+                head += [identity, ("amz-sdk-request", progress)]
                 answer = None
                 try:
                     answer = line.ask(method, target, head, body)
