@@ -563,8 +563,9 @@ class SignatureError(Exception):
 
 def __getattr__(name: str) -> "Any":
     """Return an exception of the sources of credentials, which few programs ever load."""
-    from sagewire import credential_exceptions
+    if not name.startswith("_"):  # as the import system's own questions do
+        from sagewire import credential_exceptions
 
-    if name in credential_exceptions.NAMES:
-        return getattr(credential_exceptions, name)
+        if name in credential_exceptions.NAMES:
+            return getattr(credential_exceptions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -73,6 +73,19 @@ def test_construction_loads_nothing_slow() -> None:
     assert not modules & (SLOW - allowed)
 
 
+def test_keys_of_the_environment_load_nothing_slow_and_no_other_source() -> None:
+    modules = loaded(
+        "import os\n"
+        "os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
+        "sagewire.client(region_name='us-east-1')._settings.source.current()"
+    )
+    allowed = set() if sagewire.implementation == "native" else {"re", "enum"}
+    assert not modules & (SLOW - allowed)
+    others = ("role", "sts", "sso", "process", "container", "metadata", "static", "web_identity")
+    assert not modules & {f"sagewire.credentials.{name}" for name in others}
+    assert "sagewire.credential_exceptions" not in modules
+
+
 def test_public_names_are_lazy_and_complete() -> None:
     for name in sagewire.__all__:
         assert getattr(sagewire, name) is not None

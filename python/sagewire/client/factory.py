@@ -33,9 +33,10 @@ def client(
     The positional order is boto3's. `verify` is `False` for no verification of certificates, a path
     to a CA bundle, or `None` for `AWS_CA_BUNDLE` or else the system's roots. `config` is a
     `sagewire.Config` or a `botocore.config.Config`. `profile_name` chooses the profile of the
-    shared files. `session` is a boto3 or botocore session, whose credentials (refreshed as it does
-    it), region and profile are used. `credentials` is a `sagewire.sigv4.Credentials`, or a callable
-    that returns one and is called again when it has expired.
+    shared files. `session` is a boto3, botocore or aiobotocore session, whose credentials
+    (refreshed as it does it), region and profile are used. `credentials` is a
+    `sagewire.sigv4.Credentials`, or a callable that returns one and is called again ahead of its
+    end, by a thread of its own.
 
     Without `credentials`, `session` or keys, credentials are looked for where boto3 looks: the
     environment, roles, web identities, SSO, the shared files, programs, containers, the instance's
