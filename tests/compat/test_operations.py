@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import botocore.auth
 import pytest
+from botocore.config import Config as BotocoreConfig
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +145,75 @@ def test_both_read_the_same_from_an_asynchronous_answer(
         server._answers.append([("send", head + body)])
         results.append(outcome(client, "invoke_endpoint_async", {"EndpointName": "ep"}))
     assert results[1] == results[0]
+
+
+names = st.sampled_from(["ModelError", "ValidationError", "ModelStreamError", "Nope", "ns#A:b", ""])
+leaves = st.none() | st.booleans() | st.integers() | texts
+error_members = st.fixed_dictionaries(
+    {},
+    optional={
+        "message": leaves,
+        "Message": leaves,
+        "code": leaves | names,
+        "Code": leaves | names,
+        "__type": names,
+        "OriginalStatusCode": st.integers(-5, 999) | st.sampled_from(["500", " 7 ", True, None]),
+        "OriginalMessage": leaves,
+        "LogStreamArn": leaves,
+        "ErrorCode": leaves,
+    },
+)
+
+
+@patient
+@given(
+    members=error_members | st.sampled_from(["", "  ", "<html>", "no json", " <html>x", "<HTML>"]),
+    status=st.sampled_from([301, 304, 400, 403, 424, 429, 500, 503, 530, 599]),
+    headers=st.fixed_dictionaries(
+        {},
+        optional={
+            "x-amzn-RequestId": st.sampled_from(["r1", ""]),
+            "x-amz-request-id": st.just("r2"),
+            "x-amz-id-2": st.just("h"),
+            "x-amzn-ErrorType": names,
+            "x-amzn-query-error": st.sampled_from(["A;B", "A", ";", "A;B;C", "A;"]),
+        },
+    ),
+    method=st.sampled_from([operation.method for operation in OPERATIONS]),
+)
+def test_both_raise_the_same_error(
+    pair_without_retries: tuple[Any, Any],
+    server: CaptureServer,
+    members: Any,
+    status: int,
+    headers: dict[str, str],
+    method: str,
+) -> None:
+    body = members.encode() if isinstance(members, str) else json.dumps(members).encode()
+    body = b"" if status == 304 else body
+    lines = [f"HTTP/1.1 {status} X", *(f"{name}: {text}" for name, text in headers.items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
+    raised = []
+    for client in pair_without_retries:
+        server._answers.append([("send", head + body)])
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            getattr(client, method)(EndpointName="ep", Body=b"")
+        value = error.value
+        raised.append((type(value).__name__, str(value), value.response, value.operation_name))
+    assert raised[1] == raised[0]
+    assert [list(one[2]) for one in raised[1:]] == [list(raised[0][2])]
+
+
+@pytest.fixture(scope="module")
+def pair_without_retries(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+    once = {"retries": {"total_max_attempts": 1}}
+    theirs = boto3.Session().client(
+        "sagemaker-runtime", endpoint_url=server.url, config=BotocoreConfig(**once), **KEYS
+    )
+    config = sagewire.Config(**once)
+    with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as ours:
+        yield theirs, ours
+    theirs.close()
 
 
 def _is_json(text: str) -> bool:

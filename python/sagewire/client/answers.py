@@ -220,21 +220,19 @@ def _error(
     status: int, headers: "Mapping[str, str]", members: "Mapping[str, Any]"
 ) -> "dict[str, Any]":
     message = members.get("message", members.get("Message", ""))
-    error: dict[str, Any] = {"Message": message, "Code": None}
-    code: Any = headers.get("x-amzn-errortype")
-    if code is None:
-        code = members.get("code", members.get("Code"))
-    explicit = code is not None
-    if not explicit:
-        code = members.get("__type", str(status))
-        code = "" if code is None else str(code)
-    error["Code"] = _short(code)
-    query_error = headers.get("x-amzn-query-error", "").split(";")
-    if len(query_error) == 2 and all(query_error):
-        error["QueryErrorCode"] = error["Code"]
-        error["Type"] = query_error[1]
-        if not explicit:
-            error["Code"] = query_error[0]
+    error: dict[str, Any] = {"Message": message, "Code": ""}
+    code = members.get("__type", str(status))
+    if code is not None:
+        error["Code"] = _short(str(code))
+        query_error = headers.get("x-amzn-query-error", "").split(";")
+        if len(query_error) == 2 and query_error[0]:
+            error["QueryErrorCode"] = error["Code"]
+            error["Code"], error["Type"] = query_error
+    explicit: Any = headers.get("x-amzn-errortype")
+    if explicit is None:
+        explicit = members.get("code", members.get("Code"))
+    if explicit is not None:
+        error["Code"] = _short(explicit)
     return error
 
 
