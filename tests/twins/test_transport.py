@@ -4,6 +4,7 @@ import base64
 import inspect
 import itertools
 import socket
+import uuid
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -257,7 +258,20 @@ def public(cls):
     return {name for name in dir(cls) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("name", pure.__all__)
+@given(random=st.binary(max_size=100))
+def test_same_identities(random):
+    expected = pure.identities(random)
+    assert native.identities(random) == expected
+    assert len(expected) == len(random) // 16
+    for number, text in enumerate(expected):
+        known = uuid.UUID(bytes=random[16 * number :][:16], version=4)
+        assert text == str(known)
+
+
+CLASSES = [name for name in pure.__all__ if isinstance(getattr(pure, name), type)]
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_same_signatures(name):
     """By names, kinds and defaults; what only the pool makes has no constructor to compare."""
     theirs, ours = getattr(native, name), getattr(pure, name)

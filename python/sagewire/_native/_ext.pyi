@@ -30,6 +30,7 @@ __all__ = [
     "encode_part",
     "filter_request",
     "filter_response",
+    "identities",
     "sha256_hex",
 ]
 
@@ -376,6 +377,8 @@ class Connection:
         timeout: float | None,
     ) -> Response: ...
     def close(self) -> None: ...
+
+def identities(random: bytes) -> list[str]: ...
 
 @final
 class Template:

@@ -1,5 +1,13 @@
 """Transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
 
-from sagewire._native._ext import Connection, Pool, Proxy, Response, Template, TlsSettings
+from sagewire._native._ext import (
+    Connection,
+    Pool,
+    Proxy,
+    Response,
+    Template,
+    TlsSettings,
+    identities,
+)
 
-__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings"]
+__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings", "identities"]

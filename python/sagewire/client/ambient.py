@@ -33,15 +33,11 @@ def new_id() -> str:
     try:
         return _ids.pop()
     except IndexError:  # the first call, or another thread took the last one
-        digits = os.urandom(16 * _IDS_AT_ONCE).hex()
-        made = [_uuid(digits[start : start + 32]) for start in range(0, len(digits), 32)]
+        from sagewire._impl import transport
+
+        made = transport.identities(os.urandom(16 * _IDS_AT_ONCE))
         _ids.extend(made[1:])
         return made[0]
-
-
-def _uuid(digits: str) -> str:
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 async def slept(seconds: float) -> None:

@@ -138,13 +138,14 @@ class Call:
         Made here of a file, which is read for it, and of a body so large that its hash is kept for
         the next attempt.
         """
-        body: Any = self.request.body
+        request = self.request
+        body: Any = request.body
+        if type(body) is bytes and len(body) <= _HASHED_BY_THE_SIGNER_BYTES:
+            return body
         if self._outgoing.signature is None:
             return b""
         if is_streamed(body):
             return body.digest()
-        if len(body) <= _HASHED_BY_THE_SIGNER_BYTES:
-            return body
         if self._hash is None:
             from sagewire._impl import sigv4
 
@@ -154,7 +155,7 @@ class Call:
     def pieces(self) -> "Any":
         """Return the body to send: bytes, or an iterator over the pieces of a file."""
         body: Any = self.request.body
-        return body.pieces() if is_streamed(body) else body
+        return body if type(body) is bytes else body.pieces()
 
     def succeeded(
         self, status: int, headers: "dict[str, str]"

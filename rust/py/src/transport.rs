@@ -26,7 +26,14 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Pool>()?;
     module.add_class::<Connection>()?;
     module.add_class::<template::Template>()?;
-    module.add_class::<Response>()
+    module.add_class::<Response>()?;
+    module.add_function(wrap_pyfunction!(identities, module)?)
+}
+
+/// Return one id of version 4 of RFC 9562 for each 16 bytes of `random`.
+#[pyfunction]
+fn identities(random: &[u8]) -> Vec<String> {
+    transport::identities(random)
 }
 
 /// Whom to trust, and who to be.

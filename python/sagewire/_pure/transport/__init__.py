@@ -12,6 +12,7 @@
     wire.py      the receiving half of a socket, buffered
     head.py      a request's head out, a response's head in
     template.py  a request's head, of what all calls share and of what is one's own
+    identity.py  the ids of calls
     timing.py    how long each part of an exchange took
     exchange.py  a request out, a response in, its body as it is asked for
 
@@ -19,9 +20,10 @@ Its native twin is _native/transport.py over rust/net/src/transport, file by fil
 """
 
 from sagewire._pure.transport.exchange import Connection, Response
+from sagewire._pure.transport.identity import identities
 from sagewire._pure.transport.pool import Pool
 from sagewire._pure.transport.proxy import Proxy
 from sagewire._pure.transport.template import Template
 from sagewire._pure.transport.tls import TlsSettings
 
-__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings"]
+__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings", "identities"]

@@ -18,6 +18,7 @@
 //! body.rs      where a body ends (no I/O)
 //! reading.rs   one read of a body (no I/O)
 //! template.rs  a request's head, of what all calls share and of what is one's own (no I/O)
+//! identity.rs  the ids of calls (no I/O)
 //! timing.rs    how long each part of an exchange took
 //! exchange.rs  turns them over a wire
 //! ```
@@ -35,6 +36,7 @@ pub(crate) mod error;
 pub(crate) mod exchange;
 mod group;
 pub(crate) mod head;
+mod identity;
 mod lookup;
 #[cfg(test)]
 mod machine_tests;
@@ -54,6 +56,7 @@ pub use deadline::Stage;
 pub use error::TransportError;
 pub use exchange::{Connection, Response};
 pub use head::{RequestHead, ResponseHead};
+pub use identity::identities;
 pub use pool::{Pool, PoolOptions, Snapshot};
 pub use proxy::Proxy;
 pub use template::{Order, Refused, Template};

@@ -84,9 +84,10 @@ impl Stream {
         }
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
-            let both = [IoSlice::new(first), IoSlice::new(second)];
-            let parts = if first.is_empty() { &both[1..] } else { &both[..] };
-            let written = self.wire.write_vectored(parts)?;
+            let written = match (first, second) {
+                (one, b"") | (b"", one) => self.wire.write(one)?,
+                _ => self.wire.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?,
+            };
             let of_first = written.min(first.len());
             first = &first[of_first..];
             second = &second[written - of_first..];

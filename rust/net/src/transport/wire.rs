@@ -94,6 +94,24 @@ impl Wire {
         }
     }
 
+    fn write_by(
+        &mut self,
+        total: usize,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let start = Instant::now();
+        let mut waited = Duration::ZERO;
+        loop {
+            self.prepare_send(waited)?;
+            match write(&self.socket) {
+                Ok(count) if count < total => return self.short(count, start),
+                Ok(count) => return Ok(count),
+                Err(error) => self.judge(error)?,
+            }
+            waited = start.elapsed();
+        }
+    }
+
     /// What to do about an error: `Ok` to try again.
     fn judge(&self, error: io::Error) -> io::Result<()> {
         match error.kind() {
@@ -130,22 +148,12 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(data)])
+        self.write_by(data.len(), |mut socket| socket.write(data))
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        let total: usize = data.iter().map(|part| part.len()).sum();
-        let start = Instant::now();
-        let mut waited = Duration::ZERO;
-        loop {
-            self.prepare_send(waited)?;
-            match (&*self.socket).write_vectored(data) {
-                Ok(count) if count < total => return self.short(count, start),
-                Ok(count) => return Ok(count),
-                Err(error) => self.judge(error)?,
-            }
-            waited = start.elapsed();
-        }
+        let total = data.iter().map(|part| part.len()).sum();
+        self.write_by(total, |mut socket| socket.write_vectored(data))
     }
 
     fn flush(&mut self) -> io::Result<()> {
