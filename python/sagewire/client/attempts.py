@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 # A body up to this size is hashed again for each attempt, in no time, while it is signed.
-_HASHED_BY_THE_SIGNER_BYTES = 65_536
+HASHED_BY_THE_SIGNER_BYTES = 65_536
 
 
 def is_streamed(body: "Any") -> bool:
@@ -108,8 +108,8 @@ class Call:
         self._price = 0
         self._expiry: str | None = None
         self._history: tuple[tuple[Any, ...], ...] = ()
-        self._started = 0.0
-        self._deadline = None if options.timeout is None else ambient.monotonic() + options.timeout
+        self._started = ambient.monotonic()
+        self._deadline = None if options.timeout is None else self._started + options.timeout
 
     def begin(self) -> float:
         """Begin an attempt and return 0; or return how many seconds to wait before asking again."""
@@ -140,7 +140,7 @@ class Call:
         """
         request = self.request
         body: Any = request.body
-        if type(body) is bytes and len(body) <= _HASHED_BY_THE_SIGNER_BYTES:
+        if type(body) is bytes and len(body) <= HASHED_BY_THE_SIGNER_BYTES:
             return body
         if self._outgoing.signature is None:
             return b""
@@ -161,16 +161,19 @@ class Call:
         self, status: int, headers: "dict[str, str]"
     ) -> "tuple[dict[str, Any], tuple[tuple[Any, ...], ...]]":
         """Return a success's `ResponseMetadata`, and the fields of all attempts."""
-        policy = self._outgoing.policy
-        policy.succeeded(self._price)
+        outgoing = self._outgoing
+        policy = outgoing.policy
+        attempt = self.attempt
+        now = outgoing.ambient.monotonic()
+        if policy.spent:
+            policy.succeeded(self._price)
         if policy.limiter is not None:
-            policy.limiter.heard(self._outgoing.ambient.monotonic(), throttled=False)
+            policy.limiter.heard(now, throttled=False)
         described = metadata(status, headers)
-        if policy.notes_of_success(self.attempt, self.max_attempts):
+        if policy.marks_success and attempt >= self.max_attempts:
             described["MaxAttemptsReached"] = True
-        described["RetryAttempts"] = self.attempt - 1
-        seconds = self._outgoing.ambient.monotonic() - self._started
-        ended = (None, status, described.get("RequestId"), seconds)
+        described["RetryAttempts"] = attempt - 1
+        ended = (None, status, described.get("RequestId"), now - self._started)
         return described, (*self._history, ended)
 
     def refused(self, status: int, headers: "dict[str, str]", body: bytes) -> float:
@@ -229,6 +232,7 @@ class Call:
                 raise
             request.length = body.length
         self.attempt += 1
+        self._started = self._outgoing.ambient.monotonic()
         prefix = f"ttl={self._expiry}; " if self._expiry else ""
         self.progress = f"{prefix}attempt={self.attempt}; max={self.max_attempts}"
 

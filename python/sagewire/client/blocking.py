@@ -4,7 +4,7 @@ What is to be done stands in `client/attempts.py`; here is what takes time.
 """
 
 from sagewire.client.answers import error_body, result, whole_body
-from sagewire.client.attempts import Call
+from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
 from sagewire.exceptions import (
@@ -45,15 +45,18 @@ class Sender:
         Raises the error of the last attempt: `ClientError` or below for an answer, a connection's
         error for none, `DeadlineExceededError` where the deadline leaves no time for another.
         """
-        call = Call(self.outgoing, operation, request, options)
-        ambient = self.outgoing.ambient
+        outgoing = self.outgoing
+        ambient = outgoing.ambient
+        limited = outgoing.policy.limiter is not None
+        call = Call(outgoing, operation, request, options)
         while True:
-            while pause := call.begin():
+            while limited and (pause := call.begin()):
                 ambient.hold(pause)
             data = b""
             try:
                 response = self._exchange(call)
-                if not operation.streams and response.status < 300:
+                status = response.status
+                if not operation.streams and status < 300:
                     data = whole_body(response, request.url)
             except (ConnectionError, HTTPClientError) as error:
                 pause = call.failed(error)
@@ -61,34 +64,41 @@ class Sender:
                 call.abandon(error)
                 raise
             else:
-                if response.status < 300:
-                    described, attempts = call.succeeded(response.status, response.headers)
+                if status < 300:
+                    described, attempts = call.succeeded(status, response.headers)
                     return result(operation, response, described, attempts, data)
-                pause = call.refused(response.status, response.headers, error_body(response))
+                pause = call.refused(status, response.headers, error_body(response))
             ambient.sleep(pause)
             call.again()
 
     def _exchange(self, call: Call) -> "Any":
+        # Every call comes through here, and a function called is dear where the caches are cold:
+        # what is asked of `outgoing` and `call` is looked at first, and asked where it matters.
         outgoing = self.outgoing
+        ambient = outgoing.ambient
         request = call.request
+        options = call.options
         # Looked up, and a file hashed, before a connection is held; signed when it is.
-        signer = outgoing.signer()
-        hashed = call.hashed()
+        signer = outgoing.fixed_signer or outgoing.signer()
+        hashed = body = request.body
+        if type(body) is not bytes or len(body) > HASHED_BY_THE_SIGNER_BYTES:
+            hashed, body = call.hashed(), call.pieces()
+        template = outgoing.templates.get(options.extra_headers) or outgoing.template(options)
         try:
-            return outgoing.template(call.options).attempt(
+            return template.attempt(
                 self.pool,
                 signer,
-                outgoing.ambient.clock,
+                ambient.clock if ambient.offset else ambient.now,
                 request.url,
                 request.target,
                 request.members,
                 hashed,
-                call.pieces(),
+                body,
                 request.length,
-                outgoing.trace_id(),
+                outgoing.trace_id() if outgoing.in_lambda else None,
                 call.identity,
                 call.progress,
-                call.left(),
+                None if options.timeout is None else call.left(),
             )
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None

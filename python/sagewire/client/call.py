@@ -44,29 +44,29 @@ class Request:
 
 
 class Targets:
-    """The request targets of an operation at an origin, kept for the names that are called."""
+    """The request targets of an operation at an origin, `kept` for the names that are called."""
 
-    __slots__ = ("_absolute", "_kept", "_origin", "_path")
+    __slots__ = ("_absolute", "_origin", "_path", "kept")
 
     def __init__(self, origin: "Origin", operation: "Operation", *, absolute: bool = False) -> None:
         """Make targets; `absolute` ones, with scheme and host, are for a forwarding proxy."""
         self._absolute = absolute
         self._origin = origin
         self._path = operation.path
-        self._kept: dict[str, tuple[str, str]] = {}
+        self.kept: dict[str, tuple[str, str]] = {}
 
     def of(self, endpoint_name: str) -> "tuple[str, str]":
         """Return the target and the whole URL for an endpoint's name."""
-        known = self._kept.get(endpoint_name)
+        known = self.kept.get(endpoint_name)
         if known is None:
             origin = self._origin
             name = quoted(endpoint_name)
             target = f"{origin.path}/endpoints/{name}/{self._path}{origin.query}"
             url = origin.url + target
             known = (url if self._absolute else target, url)
-            if len(self._kept) >= _TARGETS_KEPT:
-                self._kept.clear()
-            self._kept[endpoint_name] = known
+            if len(self.kept) >= _TARGETS_KEPT:
+                self.kept.clear()
+            self.kept[endpoint_name] = known
         return known
 
 
@@ -121,7 +121,7 @@ def prepare(
         return _prepare_carefully(operation, targets, parameters, validate, signed)
     if body is None:
         body = b""
-    target, url = targets.of(name)
+    target, url = targets.kept.get(name) or targets.of(name)
     if type(body) is bytes:
         return Request(target, url, members, body, len(body))
     if validate and not isinstance(body, (str, bytearray)) and not hasattr(body, "read"):

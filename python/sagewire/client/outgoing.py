@@ -2,6 +2,7 @@
 
 import os
 
+from sagewire.credentials.sources import Fixed
 from sagewire.exceptions import HTTPClientError
 from sagewire.model.runtime import SIGNING_NAME
 
@@ -34,18 +35,19 @@ class Outgoing:
 
     __slots__ = (
         "_host",
-        "_in_lambda",
         "_proxy_authorization",
         "_region",
         "_signer",
-        "_templates",
         "_user_agent",
         "_warned_of_size",
         "ambient",
+        "fixed_signer",
+        "in_lambda",
         "policy",
         "read_timeout",
         "signature",
         "source",
+        "templates",
         "warned",
     )
 
@@ -72,9 +74,11 @@ class Outgoing:
         self._region = region
         self._host = origin.host_header
         self._user_agent = user_agent
-        self._templates: dict[tuple[tuple[str, str], ...], transport.Template] = {}
+        self.templates: dict[tuple[tuple[str, str], ...], transport.Template] = {}
         self._proxy_authorization = proxy_authorization
-        self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        self.in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        # That of credentials which never change, once it is made.
+        self.fixed_signer: sigv4.Signer | None = None
         self._signer: tuple[Credentials, sigv4.Signer] | None = None
 
     def signer(self) -> "sigv4.Signer | None":
@@ -109,21 +113,23 @@ class Outgoing:
             s3,  # content_sha256_header
         )
         self._signer = (credentials, signer)
+        if isinstance(self.source, Fixed):
+            self.fixed_signer = signer
         return signer
 
     def template(self, options: "Options") -> "transport.Template":
         """Return what the heads of the requests of a view have in common."""
         extra = options.extra_headers
-        known = self._templates.get(extra)
+        known = self.templates.get(extra)
         if known is None:
             from sagewire import _impl
 
             known = _impl.transport.Template(
                 self._host, self._user_agent, list(extra), self._proxy_authorization
             )
-            if len(self._templates) >= _TEMPLATES_KEPT:
-                self._templates.clear()
-            self._templates[extra] = known
+            if len(self.templates) >= _TEMPLATES_KEPT:
+                self.templates.clear()
+            self.templates[extra] = known
         return known
 
     def warn_of_size(self, operation: "Operation", length: int) -> None:
@@ -143,7 +149,7 @@ class Outgoing:
 
     def trace_id(self) -> "str | None":
         """Return the trace of the Lambda invocation that makes the call, as it is passed on."""
-        if not self._in_lambda:
+        if not self.in_lambda:
             return None
         trace_id = os.environ.get("_X_AMZN_TRACE_ID")
         if not trace_id:

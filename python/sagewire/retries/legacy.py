@@ -30,6 +30,8 @@ class Legacy:
 
     __slots__ = ("max_attempts",)
     mode = "legacy"
+    marks_success = False
+    spent = False
     states_max_at_once = False
     limiter: "Limiter | None" = None
 
@@ -54,10 +56,6 @@ class Legacy:
 
     def succeeded(self, price: int) -> None:
         """Nothing was taken, nothing is given back."""
-
-    def notes_of_success(self, attempt: int, max_attempts: int) -> bool:  # noqa: ARG002 - never
-        """As `Standard.notes_of_success`: never."""
-        return False
 
     def _is_retryable(self, failure: "Failure") -> bool:
         if failure.error is not None:

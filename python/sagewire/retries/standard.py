@@ -31,15 +31,17 @@ class Standard:
     throttling; `x-amz-retry-after` (milliseconds) can raise that by up to 5 seconds.
     """
 
-    __slots__ = ("_lock", "_quota", "max_attempts")
+    __slots__ = ("_lock", "_quota", "max_attempts", "spent")
     mode = "standard"
     limiter: "Limiter | None" = None  # of the client's rate: adaptive.py has one
+    marks_success = True  # boto3 notes it even of a success that it was the last attempt
     states_max_at_once = True  # `max=` stands in `amz-sdk-request` from the first attempt
     _CAPACITY = 500
 
     def __init__(self, max_attempts: int) -> None:
         self.max_attempts = max_attempts
         self._quota = self._CAPACITY
+        self.spent = False  # whether a success has something to give back
         self._lock = allocate_lock()
 
     def wait(
@@ -66,6 +68,7 @@ class Standard:
                 notes["RetryQuotaReached"] = True
                 return None
             self._quota -= price
+            self.spent = True
         seconds = chance * min((1 if throttled else 0.05) * 2 ** (attempt - 1), 20)
         asked = _retry_after(failure.headers)
         if asked is not None:
@@ -74,14 +77,9 @@ class Standard:
 
     def succeeded(self, price: int) -> None:
         """Give back what the last retry took; 1 where there was none."""
-        if self._quota == self._CAPACITY:
-            return
         with self._lock:
             self._quota = min(self._CAPACITY, self._quota + (price or 1))
-
-    def notes_of_success(self, attempt: int, max_attempts: int) -> bool:
-        """Say whether boto3 marks even a success as the last attempt."""
-        return attempt >= max_attempts
+            self.spent = self._quota < self._CAPACITY
 
     def _is_transient(self, failure: "Failure") -> bool:
         if failure.error is not None:

@@ -119,7 +119,7 @@ impl Pool {
             // The lock is held for the pop alone.
             let stream = local.lock().pop()?;
             if stream.is_quiet() {
-                let place = self.borrowed(&stream);
+                let place = self.borrowed(local, &stream);
                 return Some(Connection::new(place, stream, true, Timing::default()));
             }
         }
@@ -130,7 +130,8 @@ impl Pool {
         let mut timing = Timing::default();
         let stream =
             open(&self.shared.options, &self.shared.local().resolver, deadline, &mut timing)?;
-        Ok(Connection::new(self.borrowed(&stream), stream, false, timing))
+        let place = self.borrowed(self.shared.local(), &stream);
+        Ok(Connection::new(place, stream, false, timing))
     }
 
     /// Drops the idle connections. The pool goes on: the next call connects.
@@ -146,11 +147,15 @@ impl Pool {
         Snapshot { busy: local.busy.load(Ordering::Relaxed), idle }
     }
 
-    fn borrowed(&self, stream: &Stream) -> Borrowed {
-        let local = self.shared.local();
+    fn borrowed(&self, local: &Local, stream: &Stream) -> Borrowed {
         local.busy.fetch_add(1, Ordering::Relaxed);
         let membership = self.group.as_ref().map(|group| group.join(stream.wire.socket()));
-        Borrowed { process: local.process, pool: Arc::clone(&self.shared), membership }
+        Borrowed {
+            process: local.process,
+            pool: Arc::clone(&self.shared),
+            membership,
+            released: false,
+        }
     }
 }
 
@@ -194,6 +199,8 @@ pub(crate) struct Borrowed {
     pub(crate) pool: Arc<Shared>,
     process: u32,
     membership: Option<Membership>,
+    /// Whether the pool has been told that it is over.
+    released: bool,
 }
 
 impl Borrowed {
@@ -201,7 +208,10 @@ impl Borrowed {
     pub(crate) fn give_back(mut self, stream: Stream) {
         // Before anybody else can have it: the group may be ended at any moment.
         let room = self.membership.take().map_or(0, |membership| membership.room());
+        // Asked once for both: which process this is costs a call of the system.
+        self.released = true;
         let Some(local) = self.local() else { return };
+        local.busy.fetch_sub(1, Ordering::Relaxed);
         let mut idle = local.lock();
         if idle.len() < self.pool.options.max_idle.max(room) {
             idle.push(stream);
@@ -217,7 +227,9 @@ impl Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        if let Some(local) = self.local() {
+        if !self.released
+            && let Some(local) = self.local()
+        {
             local.busy.fetch_sub(1, Ordering::Relaxed);
         }
     }
