@@ -5,7 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from benches.peers import startup, streams
+from benches.peers import loads, startup, streams
 from benches.peers.contestants import CALLS, SIGNING
 from benches.peers.measure import ROOT, ROUNDS, Figure, in_turn, pinned
 
@@ -66,15 +66,18 @@ def main() -> None:
         calls = in_turn("CALLS", CALLS, port)
         answered = sum((times * ROUNDS + 100) for _, _, times in CALLS.values())
         peer = server_cpu_us(server.pid) / answered
+        starts = startup.run(port)
     finally:
         server.kill()
         server.wait()
     parts = streams.run()
-    starts = startup.run()
+    others = loads.run()
+    large, sixteen, tls = others["LARGE"], others["SIXTEEN"], others["TLS"]
 
     ours, raw = calls["sagewire"].cpu, calls["raw socket"].cpu
     bare_ms, bare_mib = starts["bare python"]
     ours_ms, ours_mib = starts["sagewire"]
+    first_ms, first_mib = starts["sagewire and its first call"]
     lines = [
         f"# {datetime.date.today()}",  # noqa: DTZ011 - the machine's own date
         "",
@@ -88,13 +91,29 @@ def main() -> None:
         "",
         verdict("signing / botocore's", signing["sagewire"].cpu / signing["botocore"].cpu, 1 / 20),
         verdict("signing / awscrt's", signing["sagewire"].cpu / signing["awscrt"].cpu, 1 / 6),
-        verdict("call / raw socket's", ours / raw, 2.5),
+        verdict("call / raw socket's", ours / raw, 1.5),
         verdict("call / boto3's", ours / calls["boto3"].cpu, 1 / 9),
         verdict("a part of a stream, us of CPU", parts["sagewire"].cpu, 1),
+        verdict("call over TLS / plain", tls["sagewire"].cpu / ours, 1.3),
+        verdict(
+            "6 MiB / SHA-256 and raw socket",
+            large["sagewire"].cpu / large["SHA-256 and raw socket"].cpu,
+            1.15,
+        ),
+        verdict(
+            "16 threads, time a call / raw sockets'",
+            sixteen["sagewire"].wall / sixteen["raw socket"].wall,
+            2,
+        ),
         verdict("import and client, ms over bare Python", ours_ms - bare_ms, 20),
+        verdict("import, client and first call, ms over bare Python", first_ms - bare_ms, 20),
+        verdict("import, client and first call, MiB over bare Python", first_mib - bare_mib, 8),
         "",
         *table("Signing a POST of 1 KiB", signing, "a signature"),
         *table("One call: 1 KiB out, 27 bytes back, plain", calls, "a call"),
+        *table("The same over TLS", tls, "a call"),
+        *table("One call: 6 MiB out, 27 bytes back, plain", large, "a call"),
+        *table("1 KiB from 16 threads at once", sixteen, "a call"),
         *table("A response stream of parts of 64 bytes, a chunk each", parts, "a part"),
         "### Start-up: import and client in a fresh process",
         "",

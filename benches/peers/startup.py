@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 
+from benches.peers.loads import first_call
 from benches.peers.measure import ROOT, environment, pinned
 
 TIMES = 21
@@ -16,6 +17,9 @@ PROGRAMS = {
     "sagewire": (MAKE.format("sagewire"), False),
     "sagewire, pure": (MAKE.format("sagewire"), True),
     "boto3": (MAKE.format("boto3"), False),
+    "sagewire and its first call": (first_call("sagewire"), False),
+    "sagewire, pure, and its first call": (first_call("sagewire"), True),
+    "boto3 and its first call": (first_call("boto3"), False),
 }
 # The peak of the process itself: getrusage's would be that of the process it was forked from.
 MEASURE = """
@@ -27,12 +31,12 @@ print(used, peak / 1024)
 """
 
 
-def run() -> dict[str, tuple[float, float]]:
+def run(port: int) -> dict[str, tuple[float, float]]:
     """Return milliseconds of CPU from the process's start, and MiB resident, as medians."""
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in PROGRAMS}
     for _ in range(TIMES):
         for name, (program, pure) in PROGRAMS.items():
-            command = [*pinned(0), sys.executable, "-c", program + MEASURE]
+            command = [*pinned(0), sys.executable, "-c", program + MEASURE, str(port)]
             out = subprocess.run(
                 command, env=environment(pure), cwd=ROOT, check=True, capture_output=True, text=True
             ).stdout
