@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -180,6 +181,46 @@ def test_whatever_headers_are_set_wherever_the_same_is_sent(
         outcome(client)
         for name, handler in registered:
             client.meta.events.unregister(name, handler)
+    theirs, ours = server.requests
+    assert comparable(ours) == comparable(theirs)
+
+
+@pytest.fixture
+def query_pairs(frozen: None) -> Iterator[tuple[CaptureServer, list[tuple[Any, Any]]]]:
+    with CaptureServer() as server:
+        pairs = [
+            pair(server.url + tail, signature_version=version)
+            for tail in ("", "/base/?b=1&a=%2F&b=2")
+            for version in ("v4-query", "s3v4-query")
+        ]
+        yield server, pairs
+        for client in (client for one in pairs for client in one):
+            client.close()
+
+
+@settings(
+    deadline=None,
+    max_examples=80,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    which=st.integers(0, 3),
+    members=st.dictionaries(st.text("ab/ é", max_size=3), st.text("a &=é", max_size=3)),
+    kind=st.sampled_from(["text/csv", "application/x-www-form-urlencoded; charset=utf-8"]),
+    name=st.text("ab/ .é", max_size=4),
+)
+def test_a_call_with_a_signature_in_its_query_is_the_same(
+    query_pairs: tuple[CaptureServer, list[tuple[Any, Any]]],
+    which: int,
+    members: dict[str, str],
+    kind: str,
+    name: str,
+) -> None:
+    server, pairs = query_pairs
+    server.requests.clear()
+    body = json.dumps(members).encode() if members else b""
+    for client in pairs[which]:
+        outcome(client, EndpointName=name, Body=body, ContentType=kind)
     theirs, ours = server.requests
     assert comparable(ours) == comparable(theirs)
 
