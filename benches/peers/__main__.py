@@ -1,31 +1,16 @@
 """Measure everything, print ratios first, and keep a dated record with the machine."""
 
 import datetime
-import platform
 import subprocess
 from pathlib import Path
 
 from benches.peers import loads, startup, streams
 from benches.peers.contestants import CALLS, SIGNING
+from benches.peers.machine import machine
 from benches.peers.measure import ROOT, ROUNDS, Figure, in_turn, pinned
 
 RECORD = ROOT / "benches" / "record"
 SERVER = ROOT / "target" / "release" / "examples" / "answer"
-
-
-def machine() -> str:
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    import os
-
-    rust = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout
-    return (
-        f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, "
-        f"CPython {platform.python_version()}, {' '.join(rust.split()[:2])}"
-    )
 
 
 def versions() -> str:

@@ -1,0 +1,1 @@
+"""The front door beside nginx: the same requests, the same core, by turns."""
