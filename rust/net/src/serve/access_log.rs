@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -26,7 +27,7 @@ const FLUSH_AFTER: Duration = Duration::from_millis(100);
 struct Line<'a> {
     time: f64,
     request_id: &'a str,
-    peer: &'a str,
+    peer: Option<SocketAddr>,
     access_key_id: &'a str,
     operation: &'a str,
     endpoint: &'a str,
@@ -69,7 +70,7 @@ impl AccessLog {
         let line = Line {
             time: (now.as_secs_f64() * 1e3).round() / 1e3,
             request_id: &record.request_id,
-            peer: &record.peer,
+            peer: record.peer,
             access_key_id: &record.access_key_id,
             operation: record.operation,
             endpoint: &record.endpoint,

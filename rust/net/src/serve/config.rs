@@ -1,27 +1,14 @@
 //! A configuration file, checked, as the server's settings. Errors name the line and the key.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::Range;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sagewire_core::sigv4::Credentials;
 use toml::Spanned;
 
 use super::schema;
-use crate::server::{
-    Changeable, Component, ContainerAddress, Endpoint, Known, Limits, Location, QueueSettings,
-    S3Settings, StorageSettings, Target, Variant,
-};
-
-/// The longest time that a setting may name: a day.
-const MAX_SECONDS: f64 = 86_400.0;
-/// What an endpoint with one variant calls it, in the console and in the SDK.
-const ONLY_VARIANT: &str = "AllTraffic";
-const NAME_ALLOWED: &str = "1 to 63 letters, digits and hyphens, no hyphen first or last";
-const URL_ALLOWED: &str = "http://host, with a port and a path if needed, or null:";
+use super::values::{Reader, place};
+use crate::server::{Changeable, Limits, QueueSettings};
 
 /// A configuration file that cannot be used: where, what was wrong, what is allowed.
 ///
@@ -98,51 +85,7 @@ fn broken(text: &str, error: &toml::de::Error) -> ConfigError {
     }
 }
 
-/// The line of a span, and the key that stands on it or the table that it is in.
-fn place(text: &str, span: &Range<usize>) -> (usize, String) {
-    let before = text.get(..span.start).unwrap_or(text);
-    let number = before.matches('\n').count();
-    let key_of = |line: &str| {
-        let key = line.split('=').next().unwrap_or_default().trim();
-        key.trim_matches(|edge| edge == '[' || edge == ']').to_owned()
-    };
-    let mut lines = text.lines().take(number + 1).collect::<Vec<_>>();
-    let key = lines.pop().map(key_of).unwrap_or_default();
-    let table = lines.iter().rev().find(|line| line.trim_start().starts_with('['));
-    let name = match table {
-        Some(table) if !text.lines().nth(number).is_some_and(|line| line.starts_with('[')) => {
-            format!("{}.{key}", key_of(table))
-        }
-        _ => key,
-    };
-    (number + 1, name)
-}
-
-/// Keys as they stand in the file: a secret or a variable's name, a token or a variable's name.
-struct Keys<'a> {
-    access_key_id: &'a Spanned<String>,
-    secret: (Option<&'a Spanned<String>>, Option<&'a Spanned<String>>),
-    token: (Option<&'a String>, Option<&'a Spanned<String>>),
-}
-
-/// Turns what stands in the file into settings.
-struct Reader<'a> {
-    text: &'a str,
-    environment: &'a dyn Fn(&str) -> Option<String>,
-    clock: fn() -> Duration,
-}
-
 impl Reader<'_> {
-    fn error<T>(
-        &self,
-        value: &Spanned<T>,
-        problem: impl fmt::Display,
-        allowed: &str,
-    ) -> ConfigError {
-        let (line, key) = place(self.text, &value.span());
-        ConfigError { line, key, problem: problem.to_string(), allowed: allowed.to_owned() }
-    }
-
     fn config(&self, file: schema::File) -> Result<Config, ConfigError> {
         let schema::File { server, admin, tls, limits, credentials, queue, endpoints } = file;
         let address = self.address(server.address.as_ref())?;
@@ -193,58 +136,6 @@ impl Reader<'_> {
         })
     }
 
-    fn address(&self, given: Option<&Spanned<String>>) -> Result<IpAddr, ConfigError> {
-        let Some(given) = given else { return Ok(Ipv4Addr::LOCALHOST.into()) };
-        match given.get_ref().as_str() {
-            "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
-            text => text.parse().map_err(|_no_address| {
-                self.error(given, format!("{text:?} is no address"), "an IP address, or localhost")
-            }),
-        }
-    }
-
-    fn region(&self, given: Option<&Spanned<String>>) -> Result<String, ConfigError> {
-        let Some(given) = given else { return Ok("us-east-1".to_owned()) };
-        let text = given.get_ref();
-        let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if text.is_empty() || !text.bytes().all(sound) {
-            let problem = format!("{text:?} is no region");
-            return Err(self.error(given, problem, "lower-case letters, digits and hyphens"));
-        }
-        Ok(text.clone())
-    }
-
-    fn seconds(
-        &self,
-        given: Option<&Spanned<f64>>,
-        least: f64,
-        usual: f64,
-    ) -> Result<Duration, ConfigError> {
-        let Some(given) = given else { return Ok(Duration::from_secs_f64(usual)) };
-        let value = *given.get_ref();
-        if (least..=MAX_SECONDS).contains(&value) {
-            return Ok(Duration::from_secs_f64(value));
-        }
-        let allowed = format!("{least} to {MAX_SECONDS} seconds");
-        Err(self.error(given, format!("{value} is out of range"), &allowed))
-    }
-
-    fn count(
-        &self,
-        given: Option<&Spanned<usize>>,
-        usual: usize,
-        least: usize,
-        most: usize,
-    ) -> Result<usize, ConfigError> {
-        let Some(given) = given else { return Ok(usual) };
-        let value = *given.get_ref();
-        if (least..=most).contains(&value) {
-            return Ok(value);
-        }
-        let problem = format!("{value} is out of range");
-        Err(self.error(given, problem, &format!("{least} to {most}")))
-    }
-
     fn limits(&self, given: &schema::Limits) -> Result<Limits, ConfigError> {
         let usual = Limits::default();
         let seconds = |given: Option<&Spanned<f64>>, usual: Duration| {
@@ -273,233 +164,12 @@ impl Reader<'_> {
             )?,
         })
     }
-
-    fn known(&self, given: &schema::Credentials) -> Result<Known, ConfigError> {
-        let keys = Keys {
-            access_key_id: &given.access_key_id,
-            secret: (given.secret_access_key.as_ref(), given.secret_access_key_env.as_ref()),
-            token: (given.session_token.as_ref(), given.session_token_env.as_ref()),
-        };
-        Ok(Known {
-            credentials: self.credentials(&keys)?,
-            endpoints: given.endpoints.clone().unwrap_or_else(|| vec!["*".to_owned()]),
-        })
-    }
-
-    fn credentials(&self, given: &Keys<'_>) -> Result<Credentials, ConfigError> {
-        let id = given.access_key_id;
-        let sound = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
-        if id.get_ref().is_empty() || !id.get_ref().bytes().all(sound) {
-            return Err(self.error(id, "it is no access key id", "visible ASCII without slashes"));
-        }
-        let from_environment = |name: &Spanned<String>| {
-            let missing = format!("the variable {:?} is not set", name.get_ref());
-            (self.environment)(name.get_ref())
-                .ok_or_else(|| self.error(name, missing, "a variable of the environment"))
-        };
-        let secret = match given.secret {
-            (Some(secret), None) => secret.get_ref().clone(),
-            (None, Some(name)) => from_environment(name)?,
-            (_, _) => {
-                let allowed = "secret_access_key or secret_access_key_env";
-                return Err(self.error(id, "it needs one secret", allowed));
-            }
-        };
-        if secret.is_empty() {
-            return Err(self.error(id, "its secret is empty", "a secret"));
-        }
-        let token = match given.token {
-            (token, None) => token.cloned(),
-            (None, Some(name)) => Some(from_environment(name)?),
-            (Some(_), Some(name)) => {
-                let allowed = "session_token or session_token_env";
-                return Err(self.error(name, "it has two tokens", allowed));
-            }
-        };
-        Ok(Credentials {
-            access_key_id: id.get_ref().clone(),
-            secret_access_key: secret,
-            token,
-            expires_at: None,
-        })
-    }
-
-    fn queue(&self, given: &schema::Queue) -> Result<QueueSettings, ConfigError> {
-        let prefix = |place: &Spanned<String>| {
-            let problem = format!("{:?} is no place in S3", place.get_ref());
-            Location::parse_prefix(place.get_ref())
-                .ok_or_else(|| self.error(place, problem, "s3://bucket/prefix"))
-        };
-        let storage = match (&given.folder, &given.s3) {
-            (Some(folder), None) => StorageSettings::Folder(folder.into()),
-            (None, Some(s3)) => StorageSettings::S3(self.s3(s3)?),
-            (_, _) => {
-                let problem = "objects need one place";
-                return Err(self.error(&given.database, problem, "queue.folder or [queue.s3]"));
-            }
-        };
-        Ok(QueueSettings {
-            database: Some(given.database.get_ref().into()),
-            storage,
-            output: prefix(&given.output)?,
-            failure: prefix(&given.failure)?,
-            workers: self.count(given.workers.as_ref(), 4, 1, 1024)?,
-        })
-    }
-
-    fn s3(&self, given: &schema::S3) -> Result<S3Settings, ConfigError> {
-        let keys = Keys {
-            access_key_id: &given.access_key_id,
-            secret: (given.secret_access_key.as_ref(), given.secret_access_key_env.as_ref()),
-            token: (given.session_token.as_ref(), given.session_token_env.as_ref()),
-        };
-        let settings = S3Settings {
-            endpoint: given.endpoint.get_ref().clone(),
-            region: self.region(given.region.as_ref())?,
-            credentials: self.credentials(&keys)?,
-            ca_bundle: given.ca_bundle.clone(),
-            clock: self.clock,
-        };
-        if !settings.is_sound() {
-            let problem = format!("{:?} is no endpoint of S3", settings.endpoint);
-            return Err(self.error(&given.endpoint, problem, "https://host or http://host"));
-        }
-        Ok(settings)
-    }
-
-    fn endpoints<'a>(
-        &self,
-        given: impl IntoIterator<Item = (&'a Spanned<String>, &'a schema::Endpoint)>,
-    ) -> Result<HashMap<String, Endpoint>, ConfigError> {
-        let named = |(name, endpoint): (&Spanned<String>, &schema::Endpoint)| {
-            Ok((self.name(name)?, self.endpoint(name, endpoint)?))
-        };
-        given.into_iter().map(named).collect()
-    }
-
-    fn endpoint(
-        &self,
-        name: &Spanned<String>,
-        given: &schema::Endpoint,
-    ) -> Result<Endpoint, ConfigError> {
-        let variants = match (&given.url, &given.variants) {
-            (Some(url), None) => vec![Variant {
-                name: ONLY_VARIANT.to_owned(),
-                weight: 1.0,
-                target: match self.container(url, None)? {
-                    None => Target::Null,
-                    Some(container) => Target::Containers(vec![container]),
-                },
-            }],
-            (None, Some(variants)) if !variants.is_empty() => {
-                let variants = variants.iter().map(|variant| self.variant(variant));
-                variants.collect::<Result<_, _>>()?
-            }
-            (_, _) => {
-                let allowed = "a url, or one or more [[endpoints.NAME.variants]]";
-                return Err(self.error(name, "nobody answers for it", allowed));
-            }
-        };
-        for (place, variant) in variants.iter().enumerate() {
-            if variants[..place].iter().any(|other: &Variant| other.name == variant.name) {
-                let problem = format!("two variants are named {:?}", variant.name);
-                return Err(self.error(name, problem, "a name for each"));
-            }
-        }
-        let components = given.components.iter().map(|component| {
-            Ok(Component {
-                name: self.name(&component.name)?,
-                containers: self.containers(&component.containers)?.ok_or_else(|| {
-                    self.error(&component.containers, "null: is no container", URL_ALLOWED)
-                })?,
-            })
-        });
-        Ok(Endpoint {
-            components: components.collect::<Result<_, _>>()?,
-            models_folder: given.models_folder.as_ref().map(|folder| folder.get_ref().clone()),
-            model_timeout: self.seconds(given.model_seconds.as_ref(), 0.001, 60.0)?,
-            stream_timeout: self.seconds(given.stream_seconds.as_ref(), 0.001, 480.0)?,
-            variants,
-        })
-    }
-
-    fn variant(&self, given: &schema::Variant) -> Result<Variant, ConfigError> {
-        let weight = given.weight.as_ref().map_or(1.0, |weight| *weight.get_ref());
-        if let Some(given) = &given.weight
-            && !(0.0..=1e9).contains(&weight)
-        {
-            return Err(self.error(given, format!("{weight} is no weight"), "0 or more"));
-        }
-        let containers = self.containers(&given.containers)?;
-        let target = containers.map_or(Target::Null, Target::Containers);
-        Ok(Variant { name: self.name(&given.name)?, weight, target })
-    }
-
-    /// The containers; `None` for `null:`.
-    fn containers(
-        &self,
-        given: &Spanned<Vec<schema::Container>>,
-    ) -> Result<Option<Vec<ContainerAddress>>, ConfigError> {
-        let mut found = Vec::new();
-        for container in given.get_ref() {
-            match self.container(&container.url, container.hostname.as_ref())? {
-                Some(address) => found.push(address),
-                None if given.get_ref().len() == 1 => return Ok(None),
-                None => {
-                    let problem = "null: cannot stand beside containers";
-                    return Err(self.error(&container.url, problem, URL_ALLOWED));
-                }
-            }
-        }
-        if found.is_empty() {
-            return Err(self.error(given, "there is none", "one or more"));
-        }
-        Ok(Some(found))
-    }
-
-    /// A container; `None` for `null:`.
-    fn container(
-        &self,
-        url: &Spanned<String>,
-        hostname: Option<&Spanned<String>>,
-    ) -> Result<Option<ContainerAddress>, ConfigError> {
-        let text = url.get_ref();
-        if text == "null:" {
-            return Ok(None);
-        }
-        let problem = || self.error(url, format!("{text:?} is no URL of a container"), URL_ALLOWED);
-        let parsed: hyper::Uri = text.parse().map_err(|_no_uri| problem())?;
-        let host = parsed.host().filter(|_| parsed.scheme_str() == Some("http"));
-        let host = host.ok_or_else(problem)?;
-        let sound = parsed.query().is_none()
-            && parsed.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        if !sound || host.is_empty() || text.contains('#') {
-            return Err(problem());
-        }
-        Ok(Some(ContainerAddress {
-            host: host.trim_matches(|edge| edge == '[' || edge == ']').to_owned(),
-            port: parsed.port_u16().unwrap_or(80),
-            path: format!("{}/invocations", parsed.path().trim_end_matches('/')),
-            hostname: hostname.map(|hostname| self.name(hostname)).transpose()?,
-        }))
-    }
-
-    fn name(&self, given: &Spanned<String>) -> Result<String, ConfigError> {
-        let text = given.get_ref();
-        let edges = [text.bytes().next(), text.bytes().last()];
-        let sound = text.len() <= 63
-            && edges.iter().all(|edge| edge.is_some_and(|byte| byte.is_ascii_alphanumeric()))
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if sound {
-            return Ok(text.clone());
-        }
-        Err(self.error(given, format!("{text:?} is no name"), NAME_ALLOWED))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::{Target, Variant};
 
     const LEAST: &str = "[endpoints.e]\nurl = \"http://h\"\n[[credentials]]\naccess_key_id = \"A\"\nsecret_access_key = \"S3CRET\"\n";
 

@@ -120,7 +120,8 @@ impl Metrics {
 
     /// Counts a call.
     pub(super) fn count(&self, record: &Record) {
-        let Record { operation, endpoint, variant, status, .. } = record.clone();
+        let (operation, status) = (record.operation, record.status);
+        let (endpoint, variant) = (record.endpoint.clone(), record.variant.clone());
         let of_endpoint = OfEndpoint { operation, endpoint: endpoint.clone() };
         self.calls.get_or_create(&OfCall { operation, endpoint, variant, status }).inc();
         self.seconds.get_or_create(&of_endpoint).observe(record.took.as_secs_f64());

@@ -5,6 +5,9 @@
 //! ```text
 //! schema.rs      what may stand in a configuration file
 //! config.rs      the file, checked, as the server's settings; errors name line and key
+//! values.rs      its single values
+//! targets.rs     its endpoints, variants and containers
+//! keys.rs        its credentials, and the queue
 //! service.rs     a running service: started, reloaded, drained
 //! admin.rs       health, readiness and metrics on a port of their own
 //! metrics.rs     what is counted
@@ -15,10 +18,13 @@
 mod access_log;
 mod admin;
 mod config;
+mod keys;
 mod metrics;
 mod schema;
 mod service;
+mod targets;
 mod tls;
+mod values;
 
 pub use config::{Config, ConfigError};
 pub use service::{Service, StartError};

@@ -17,6 +17,7 @@ use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::link::Link;
 use super::models::Models;
 use super::settings::ContainerAddress;
 
@@ -34,7 +35,11 @@ pub(super) enum NoAnswer {
 /// How many idle connections are kept; beyond that they are closed.
 const MAX_IDLE: usize = 256;
 
-type Connection = SendRequest<Full<Bytes>>;
+/// A connection to a container, and a hold on its socket.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    link: Link,
+}
 
 /// One container: where it is, how it is, and the connections to it that are idle.
 pub(super) struct Container {
@@ -125,7 +130,7 @@ impl Container {
         let lease = Lease::new(self);
         loop {
             let mut connection = self.take().await?;
-            match connection.try_send_request(request).await {
+            match connection.sender.try_send_request(request).await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     let body = ContainerBody { body, connection: Some(connection), lease };
@@ -147,11 +152,10 @@ impl Container {
     /// An idle connection that is alive, or a new one.
     ///
     /// A call is not idempotent and must not be sent into a connection that the container has
-    /// closed: giving way once lets its driver see an end that has arrived.
+    /// closed, or into which it has said what nobody asked for: then its socket is not quiet.
     async fn take(&self) -> Result<Connection, NoAnswer> {
         while let Some(connection) = self.pop() {
-            tokio::task::yield_now().await;
-            if connection.is_ready() {
+            if connection.sender.is_ready() && connection.link.is_quiet() {
                 return Ok(connection);
             }
         }
@@ -159,11 +163,12 @@ impl Container {
         let stream = TcpStream::connect(address).await.map_err(|_failed| NoAnswer::NotSent)?;
         // Without it a small request may wait for an acknowledgement; a failure costs only that.
         let _slower = stream.set_nodelay(true);
-        let (connection, driver) =
-            handshake(TokioIo::new(stream)).await.map_err(|_failed| NoAnswer::NotSent)?;
+        let link = Link::new(stream);
+        let (sender, driver) =
+            handshake(TokioIo::new(link.clone())).await.map_err(|_failed| NoAnswer::NotSent)?;
         // Its end is seen by the connection's next user.
         tokio::spawn(driver);
-        Ok(connection)
+        Ok(Connection { sender, link })
     }
 
     fn pop(&self) -> Option<Connection> {

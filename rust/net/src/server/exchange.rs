@@ -65,7 +65,7 @@ pub(super) async fn respond(
     let mut draft = shared.settings.observer.as_ref().map(Draft::new);
     if let Some(draft) = &mut draft {
         draft.record.request_id.clone_from(&request_id);
-        draft.record.peer = peer.to_string();
+        draft.record.peer = Some(peer);
     }
     let mut response = match answer(&shared, request, &mut draft).await {
         Ok(response) => response,

@@ -123,3 +123,46 @@ impl Frames {
         Frame::data(encode_exception(kind, payload.as_bytes()).map(Bytes::from).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Whole;
+    use hyper::header::HeaderMap;
+    use sagewire_core::eventstream::{Decoder, parse_headers};
+
+    /// The frames of what `give` does with an answer in parts: kind and payload of each.
+    fn said(give: impl FnOnce(crate::server::Parts) + Send + 'static) -> Vec<(String, String)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let timeout = Duration::from_secs(60);
+            let (whole, answer) = Whole::new(timeout);
+            let worker = std::thread::spawn(move || give(whole.begin(200, HeaderMap::new())));
+            let mut frames = Frames::new(answer.await.unwrap().body, timeout);
+            let mut decoder = Decoder::default();
+            let mut seen = Vec::new();
+            while let Some(frame) = std::future::poll_fn(|context| frames.poll(context)).await {
+                decoder.feed(frame.data_ref().unwrap());
+                for message in decoder.ready() {
+                    let kind = format!("{:?}", parse_headers(message.headers).unwrap()[0]);
+                    seen.push((kind, String::from_utf8(message.payload.to_vec()).unwrap()));
+                }
+            }
+            worker.join().unwrap();
+            seen
+        })
+    }
+
+    #[test]
+    fn a_model_that_breaks_off_and_one_that_is_lost() {
+        let broken = said(|parts| {
+            parts.send("one".into());
+            parts.abort("bad row".to_owned());
+        });
+        assert!(broken[0].0.contains("PayloadPart") && broken[0].1 == "one");
+        assert!(broken[1].0.contains("ModelStreamError"), "{broken:?}");
+        assert!(broken[1].1.contains("StreamBroken") && broken[1].1.contains("bad row"));
+        let lost = said(drop);
+        assert!(lost[0].0.contains("InternalStreamFailure"), "{lost:?}");
+    }
+}

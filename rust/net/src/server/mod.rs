@@ -14,6 +14,7 @@ mod fleet;
 mod frames;
 mod health;
 mod journal;
+mod link;
 mod locations;
 mod lookups;
 mod members;

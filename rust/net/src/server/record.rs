@@ -1,6 +1,7 @@
 //! What is known of a call when it is over, for metrics and the access log. No secrets in it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 pub struct Record {
     /// The id that the caller was given.
     pub request_id: String,
-    /// Where the call came from: address and port.
-    pub peer: String,
+    /// Where the call came from.
+    pub peer: Option<SocketAddr>,
     /// The operation, or an empty text for a path that has none.
     pub operation: &'static str,
     /// The endpoint, once it was found to exist.
