@@ -223,6 +223,8 @@ def test_an_interrupted_measurement_is_one(local):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(**SETTINGS),
+        # A shell that runs the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one call
     )
     with process:
         # Its first progress says that it calls.
