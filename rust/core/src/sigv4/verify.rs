@@ -1,5 +1,7 @@
 //! The check on the other side: is a request's signature that of this request, key and time?
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -125,18 +127,42 @@ impl Verifier {
         now: i64,
     ) -> Result<Identity, E> {
         let received = Received::new(method, target, headers, payload);
-        let fields = Fields::find(received.query, headers)?;
-        let claim = fields.claim()?;
-        self.check_scope(&claim)?;
-        check_signed_headers(&claim, headers)?;
-        let credentials = lookup(claim.access_key_id)?.ok_or_else(SignatureError::unrecognized)?;
-        self.check_claim(&received, &claim, &credentials, now)?;
-        Ok(Identity {
+        self.checked(&received, lookup, now, |claim, _| Identity {
             access_key_id: claim.access_key_id.to_owned(),
             signed_headers: claim.signed_names.iter().map(|name| (*name).to_owned()).collect(),
             signed_at: claim.signed_at,
             scope: format!("{}/{}/{}/aws4_request", claim.date, claim.region, claim.service),
         })
+    }
+
+    /// As `verify`, and gives back what `lookup` has found instead of an identity in pieces.
+    pub fn signer<C: Borrow<Credentials>, E: From<SignatureError>>(
+        &self,
+        method: &[u8],
+        target: &[u8],
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        lookup: impl FnOnce(&str) -> Result<Option<C>, E>,
+        now: i64,
+    ) -> Result<C, E> {
+        let received = Received::new(method, target, headers, payload);
+        self.checked(&received, lookup, now, |_, found| found)
+    }
+
+    fn checked<C: Borrow<Credentials>, E: From<SignatureError>, R>(
+        &self,
+        received: &Received<'_>,
+        lookup: impl FnOnce(&str) -> Result<Option<C>, E>,
+        now: i64,
+        result: impl FnOnce(&Claim<'_>, C) -> R,
+    ) -> Result<R, E> {
+        let fields = Fields::find(received.query, received.headers)?;
+        let claim = fields.claim()?;
+        self.check_scope(&claim)?;
+        check_signed_headers(&claim, received.headers)?;
+        let found = lookup(claim.access_key_id)?.ok_or_else(SignatureError::unrecognized)?;
+        self.check_claim(received, &claim, found.borrow(), now)?;
+        Ok(result(&claim, found))
     }
 
     pub(crate) fn check_claim(
@@ -294,10 +320,10 @@ pub(crate) fn check_signed_headers(
     }
     let mut seen = vec![0_usize; claim.signed_names.len()];
     for (name, _) in headers {
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        match claim.signed_names.binary_search(&name.as_str()) {
+        match claim.signed_names.binary_search_by(|known| in_lower_case(known.as_bytes(), name)) {
             Ok(place) => seen[place] += 1,
-            Err(_) if name.starts_with("x-amz-") => {
+            Err(_) if name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"x-amz-")) => {
+                let name = String::from_utf8_lossy(name).to_ascii_lowercase();
                 return Err(SignatureError::invalid(format!(
                     "'{name}' must be a 'SignedHeader' in the AWS Authorization."
                 )));
@@ -316,6 +342,11 @@ pub(crate) fn check_signed_headers(
         }
     }
     Ok(())
+}
+
+/// Compares a signed name with a header's name, whose case does not matter.
+fn in_lower_case(known: &[u8], name: &[u8]) -> Ordering {
+    known.iter().copied().cmp(name.iter().map(u8::to_ascii_lowercase))
 }
 
 pub(crate) fn check_token(

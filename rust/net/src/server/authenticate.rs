@@ -1,5 +1,6 @@
 //! Whether a request's signature is right, and who made it. Twin: `_pure/server/authenticate.py`.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -51,24 +52,23 @@ impl Authenticator {
         lookups: Option<&Lookups>,
     ) -> Result<Option<Arc<Known>>, ServiceError> {
         let mut asked = None;
+        if self.accepts_all() {
+            return Ok(None);
+        }
         loop {
-            let mut signer = None;
             let mut unknown = None;
             let found = |access_key_id: &str| {
-                signer = self.known(access_key_id).or_else(|| asked.clone().flatten());
+                let mut signer = self.known(access_key_id).or_else(|| asked.clone().flatten());
                 if let (None, None, Some(lookups)) = (&signer, &asked, lookups) {
                     match lookups.kept(access_key_id) {
                         Some(kept) => signer = kept.found,
                         None => unknown = Some(access_key_id.to_owned()),
                     }
                 }
-                signer.as_ref().map(|known| known.credentials.clone())
+                signer.map(Caller)
             };
-            if self.accepts_all() {
-                return Ok(None);
-            }
             let refused = match self.verify(head, body, now, found) {
-                Ok(()) => return Ok(signer),
+                Ok(Caller(caller)) => return Ok(Some(caller)),
                 Err(refused) => refused,
             };
             match (unknown, lookups) {
@@ -101,24 +101,31 @@ impl Authenticator {
         head: &Head,
         body: &[u8],
         now: i64,
-        lookup: impl FnOnce(&str) -> Option<Credentials>,
-    ) -> Result<(), SignatureError> {
+        lookup: impl FnOnce(&str) -> Option<Caller>,
+    ) -> Result<Caller, SignatureError> {
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
         let headers: Vec<_> = head
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
             .collect();
-        self.verifier
-            .verify(
-                head.method.as_str().as_bytes(),
-                target.as_bytes(),
-                &headers,
-                Payload::Body(body),
-                |access_key_id| Ok::<_, SignatureError>(lookup(access_key_id)),
-                now,
-            )
-            .map(drop)
+        self.verifier.signer(
+            head.method.as_str().as_bytes(),
+            target.as_bytes(),
+            &headers,
+            Payload::Body(body),
+            |access_key_id| Ok::<_, SignatureError>(lookup(access_key_id)),
+            now,
+        )
+    }
+}
+
+/// Somebody known, as the verifier sees them.
+struct Caller(Arc<Known>);
+
+impl Borrow<Credentials> for Caller {
+    fn borrow(&self) -> &Credentials {
+        &self.0.credentials
     }
 }
 
