@@ -1,10 +1,15 @@
 """The types of arguments and results, for editors and type checkers; never imported at run time."""
 
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from sagewire.streams.aio import AsyncEventStream, AsyncStreamingBody
 from sagewire.streams.body import StreamingBody
 from sagewire.streams.events import EventStream
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # typing's own from Python 3.12 on
+else:
+    Buffer = memoryview
 
 
 class BinaryFile(Protocol):
@@ -20,7 +25,7 @@ class BinaryFile(Protocol):
         """Return the position."""
 
 
-Body = bytes | bytearray | str | BinaryFile
+Body = bytes | bytearray | memoryview | str | BinaryFile | Buffer
 
 
 class _ResponseMetadataOptional(TypedDict, total=False):
