@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-# Longer than a peer's pauses, shorter than anyone's patience.
-READ_TIMEOUT_SECONDS = 0.4
+# Longer than a peer's pauses on a busy machine, shorter than anyone's patience.
+READ_TIMEOUT_SECONDS = 1.0
 OK = "ok"
 CLOSED = "ConnectionClosedError"
 NOBODY = "EndpointConnectionError"
