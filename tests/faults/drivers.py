@@ -1,6 +1,9 @@
 """What turns a client in the fault matrix. Another driver needs the same four methods."""
 
+import gc
+
 import sagewire
+from tests.support.awaited import awaited
 
 KEYS = {
     "region_name": "us-east-1",
@@ -48,4 +51,18 @@ class Blocking:
         client.close()
 
 
-DRIVERS = [Blocking()]
+class Awaited(Blocking):
+    """The asyncio client, on a loop of its own."""
+
+    name = "asyncio"
+
+    def open(self, url, **arguments):
+        return awaited(**KEYS, endpoint_url=url, **arguments)
+
+    def close(self, client):
+        client.__exit__()
+        # A task and what it raised refer to each other: it takes the collector to let them go.
+        gc.collect()
+
+
+DRIVERS = [Blocking(), Awaited()]

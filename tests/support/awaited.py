@@ -21,6 +21,7 @@ class AwaitedClient:
     def __init__(self, client):
         self._client = client
         self._loop = asyncio.new_event_loop()
+        self._whole = None
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -42,6 +43,7 @@ class AwaitedClient:
         view = object.__new__(AwaitedClient)
         view._client = self._client.with_options(**options)
         view._loop = self._loop
+        view._whole = self._whole or self  # whose loop it uses
         return view
 
     def close(self):
@@ -56,7 +58,7 @@ class AwaitedClient:
         self._end()
 
     def __del__(self):
-        if not self._loop.is_closed():
+        if self._whole is None and not self._loop.is_closed():
             self._end()
 
     def _end(self):

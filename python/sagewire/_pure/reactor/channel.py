@@ -37,6 +37,7 @@ class Channel:
         """
         await self._give_way()
         while not self.ended:
+            limit()  # a peer that never stops must not outlast the deadline either
             try:
                 data = self.socket.recv(_PIECE_BYTES)
             except (BlockingIOError, _WantReadError):

@@ -314,19 +314,23 @@ impl Conversation {
                         }
                     }
                 }
-                State::Receiving(scanner) => match receive(&mut self.channel, scanner) {
-                    Ok(None) => Driven::Waiting,
-                    Ok(Some(head)) if head.status < 200 => {
-                        self.state = State::Receiving(HeadScanner::default());
-                        continue;
+                State::Receiving(_) if moved >= SLICE_BYTES => Driven::Later,
+                State::Receiving(scanner) => {
+                    match receive(&mut self.channel, scanner, &mut moved) {
+                        Ok(None) if moved >= SLICE_BYTES => Driven::Later,
+                        Ok(None) => Driven::Waiting,
+                        Ok(Some(head)) if head.status < 200 => {
+                            self.state = State::Receiving(HeadScanner::default());
+                            continue;
+                        }
+                        Ok(Some(head)) => {
+                            self.timing.first_byte = self.lap();
+                            let answered = self.answered(head);
+                            self.finished(answered)
+                        }
+                        Err(error) => self.finished(Err(error)),
                     }
-                    Ok(Some(head)) => {
-                        self.timing.first_byte = self.lap();
-                        let answered = self.answered(head);
-                        self.finished(answered)
-                    }
-                    Err(error) => self.finished(Err(error)),
-                },
+                }
                 State::Reading(reading) => {
                     match read_on(&mut self.channel, &mut self.framing, reading, &mut moved) {
                         Ok(Progress::Finished) => {
@@ -433,6 +437,7 @@ enum Progress {
 fn receive(
     channel: &mut Channel,
     scanner: &mut HeadScanner,
+    moved: &mut usize,
 ) -> Result<Option<ResponseHead>, TransportError> {
     loop {
         let found = scanner.scan(channel.arrived.here()).map_err(|_| TransportError::Closed)?;
@@ -445,7 +450,12 @@ fn receive(
         match channel.fill() {
             Ok(None) => return Ok(None),
             Ok(Some(0)) => return Err(TransportError::Closed),
-            Ok(Some(_)) => {}
+            Ok(Some(count)) => {
+                *moved += count;
+                if *moved >= SLICE_BYTES {
+                    return Ok(None);
+                }
+            }
             Err(error) => {
                 // An alert, such as a server's that wants another certificate of ours.
                 let words = words_of_tls(&error);

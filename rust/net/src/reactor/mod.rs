@@ -442,11 +442,15 @@ impl Reactor {
         };
         let conversation = self.conversations.get_mut(&number)?;
         let result = match driven {
-            Driven::Later => {
-                conversation.expires = None;
-                self.ready.push_back(number);
-                return None;
-            }
+            // A peer that never stops must not outlast the deadline either.
+            Driven::Later => match conversation.wait() {
+                Ok(()) => {
+                    conversation.expires = None;
+                    self.ready.push_back(number);
+                    return None;
+                }
+                Err(error) => Err(error),
+            },
             Driven::Waiting => match conversation.wait() {
                 Ok(()) => {
                     self.schedule(number);
