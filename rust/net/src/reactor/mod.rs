@@ -2,7 +2,7 @@
 //!
 //! The loop watches the descriptor and calls [`Reactor::turn`] when it is readable, when the alarm
 //! ([`Reactor::alarm`]) is due, and at once again where a turn says so. Nothing here waits, and a
-//! turn ends after [`TURN`], whatever is left to do. All calls come from the loop's thread.
+//! turn ends after `TURN`, whatever is left to do. All calls come from the loop's thread.
 //!
 //! ```text
 //! connecting.rs    the way to the origin: addresses, proxy, TLS
