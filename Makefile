@@ -49,9 +49,10 @@ check: $(EXTENSION) $(VENV)/.test $(VENV)/.check $(VENV)/.demo  ## Check formatt
 	$(BIN)/python -m mypy.stubtest sagewire._native._ext
 	$(PYTEST) -q tests/house/test_docs.py
 
-bench: $(EXTENSION) $(VENV)/.test $(VENV)/.bench  ## Measure side by side with botocore, boto3, awscrt, a bare socket and nginx
+bench: $(EXTENSION) $(VENV)/.test $(VENV)/.bench $(VENV)/.peers  ## Measure side by side with boto3, aiobotocore, capo, awscrt, a bare socket and nginx
 	cargo build --release -p sagewire-net --example answer
 	$(BIN)/python -m benches.peers
+	$(BIN)/python -m benches.peers.tasks
 	$(BIN)/python -m benches.front_door
 
 wheel: $(VENV)/.build  ## Build the abi3 wheel into dist/ and try it in a fresh environment

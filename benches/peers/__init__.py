@@ -1,1 +1,1 @@
-"""`make bench`: signing, a call and start-up, beside boto3, botocore, awscrt and a socket."""
+"""`make bench`: signing, a call, start-up and asyncio, beside other clients and a socket."""

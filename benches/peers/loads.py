@@ -1,12 +1,13 @@
 """Calls of other kinds: over TLS, with 6 MiB, from 16 threads, and the first one of a process."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benches.peers.contestants import BODY, KEY, REGION, SECRET, TARGET, Once
@@ -169,6 +170,14 @@ def run() -> dict[str, dict[str, Figure]]:
         name: Figure(each.cpu / calls, each.wall / calls)
         for name, each in figures["SIXTEEN"].items()
     }
+    with spoken_tls() as arguments, Peer(*arguments) as port:
+        figures["TLS"] = in_turn("TLS", TLS, port)
+    return figures
+
+
+@contextlib.contextmanager
+def spoken_tls() -> Iterator[tuple[str, str]]:
+    """Give a peer's certificate and key, as its arguments; the contestants trust them meanwhile."""
     import trustme
 
     with tempfile.TemporaryDirectory() as folder:
@@ -181,11 +190,9 @@ def run() -> dict[str, dict[str, Figure]]:
             blob.write_to_path(str(paths[1]), append=True)
         os.environ[CA_VARIABLE] = str(paths[0])
         try:
-            with Peer(str(paths[1]), str(paths[2])) as port:
-                figures["TLS"] = in_turn("TLS", TLS, port)
+            yield str(paths[1]), str(paths[2])
         finally:
             del os.environ[CA_VARIABLE]
-    return figures
 
 
 class Peer:

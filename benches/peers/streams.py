@@ -1,21 +1,29 @@
 """Response streams: what one small part costs, beside boto3."""
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from benches.peers.contestants import STREAMS
 from benches.peers.measure import ROOT, Figure, in_turn, pinned
 from benches.peers.streamer import PARTS
 
 
-def run() -> dict[str, Figure]:
-    """Return microseconds for one part of a stream."""
+@contextlib.contextmanager
+def peer() -> Iterator[int]:
+    """Give the port of a peer, on the other core, whose every answer is a long stream."""
     command = [*pinned(1), sys.executable, "-m", "benches.peers.streamer"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
-        port = int(server.stdout.readline() if server.stdout else 0)
-        figures = in_turn("STREAMS", STREAMS, port)
+        yield int(server.stdout.readline() if server.stdout else 0)
     finally:
         server.kill()
         server.wait()
+
+
+def run() -> dict[str, Figure]:
+    """Return microseconds for one part of a stream."""
+    with peer() as port:
+        figures = in_turn("STREAMS", STREAMS, port)
     return {name: Figure(each.cpu / PARTS, each.wall / PARTS) for name, each in figures.items()}
