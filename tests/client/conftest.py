@@ -18,7 +18,9 @@ from tests.support.awaited import awaited
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """Clear settings, credentials and proxies; the home folder is an empty one."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "BOTO", "_X_AMZN")) or name.lower().endswith("_proxy"):
+        if name.startswith(
+            ("AWS_", "BOTO_CONFIG", "BOTOCORE_", "_X_AMZN")
+        ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

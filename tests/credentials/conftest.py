@@ -13,7 +13,7 @@ from sagewire.credentials import clock, shared
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
     """Clear settings, credentials and proxies; the home folder is an empty one."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy"):
+        if name.startswith(("AWS_", "BOTO_CONFIG", "BOTOCORE_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
