@@ -5,6 +5,7 @@
 
 import contextlib
 import datetime
+import os
 import statistics
 import subprocess
 import sys
@@ -171,6 +172,7 @@ def main() -> int:
     if not OTHERS.exists():
         print(f"asyncio: NOT MEASURED, for want of {OTHERS}: make {OTHERS.parents[1]} sets it up")
         return 1
+    busy = os.getloadavg()[0]
     parts = in_turn("STREAMS", 1)
     plain = {tasks: in_turn("CALLS", tasks) for tasks in TASKS}
     with spoken_tls() as arguments:
@@ -181,7 +183,8 @@ def main() -> int:
         f"{machine()}. {versions()}.",
         (
             f"Medians of {ROUNDS} interleaved rounds, asyncio's own loop: each contestant one "
-            "process on one core, its peer on the other one, as many connections as tasks."
+            "process on one core, its peer on the other one, as many connections as tasks. Load "
+            f"average of the machine before the first round: {busy:.1f}."
         ),
         "",
         "## Targets",
