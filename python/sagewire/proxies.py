@@ -43,7 +43,13 @@ class ProxyRoute:
             authority = authority.partition(end)[0]
         userinfo, at, host_and_port = authority.rpartition("@")
         user, colon, password = userinfo.partition(":")
-        shown = f"{user and '***'}{colon}{password and '***'}{at}{rest[len(userinfo) + len(at) :]}"
+        _, stray, visible = rest[len(userinfo) + len(at) :].rpartition("@")
+        if stray:
+            # Of another scheme (`http://socks5://user:password@host`), or a password that has an
+            # end of the authority in it: what precedes the @ may be a secret.
+            shown = f"***:***@{visible}"
+        else:
+            shown = f"{user and '***'}{colon}{password and '***'}{at}{visible}"
         self.scheme = scheme
         self.url = f"{scheme}://{shown}"
         self.host, port = _host_and_port(host_and_port, self.url)

@@ -303,3 +303,23 @@ def test_a_password_is_masked_where_it_equals_something_else() -> None:
     assert str(caught.value).endswith('"http://***:***@nobody.invalid"')
     for shown in (repr(client._settings.proxy), repr(config), repr(client)):
         assert "http:http@" not in shown
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://user:secret@nobody.invalid",
+        "ftp://user:secret@nobody.invalid",
+        "http://user:sec/secret@nobody.invalid",
+        "http://user:sec#secret@nobody.invalid:1",
+    ],
+)
+def test_a_password_is_masked_wherever_it_stands(proxy: str) -> None:
+    """Under a scheme that no proxy has, and with a character that ends an authority."""
+    config = sagewire.Config(proxies={"http": proxy}, **TOTAL)
+    client = sagewire.client(**KEYS, endpoint_url="http://x.test", config=config)
+    refused = (sagewire.exceptions.HTTPClientError, sagewire.exceptions.ProxyConnectionError)
+    with pytest.raises(refused) as caught:
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert "http://***:***@nobody.invalid" in str(caught.value)
+    assert "secret" not in str(caught.value)
