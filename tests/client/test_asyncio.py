@@ -101,6 +101,44 @@ def test_a_body_has_aiobotocores_api(run: Any) -> None:
         run(main)
 
 
+def test_a_second_reader_of_a_body_leaves_the_first_one_alone(run: Any) -> None:
+    def script(link: Any) -> None:
+        link.request()
+        link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhal")
+        assert go_on.wait(60)
+        link.send(b"ves")
+
+    async def main() -> None:
+        async with client_of(peer) as client:
+            body = (await client.invoke_endpoint(EndpointName="ep", Body=b""))["Body"]
+            reading = asyncio.ensure_future(body.read())
+            await asyncio.sleep(0.01)
+            with pytest.raises(RuntimeError, match="another task is reading this body"):
+                await body.read()
+            go_on.set()
+            assert await asyncio.wait_for(reading, 60) == b"halves"
+
+    go_on = threading.Event()
+    with Peer(script) as peer:
+        run(main)
+
+
+def test_a_concurrency_beyond_the_requests_costs_nothing(run: Any) -> None:
+    async def main() -> None:
+        async with client_of(peer) as client:
+            requests = ({"EndpointName": "ep", "Body": b"%d" % n} for n in range(3))
+            before = len(asyncio.all_tasks())
+            many = client.invoke_many(requests, concurrency=10**12)
+            async with contextlib.aclosing(many) as results:
+                bodies = [(await results.__anext__())["Body"]]
+                assert len(asyncio.all_tasks()) - before <= 4
+                bodies += [result["Body"] async for result in results]
+            assert bodies == [b"00", b"11", b"22"]
+
+    with Peer(echo) as peer:
+        run(main)
+
+
 def test_cancelled_anywhere_the_client_goes_on(run: Any) -> None:
     """Whole calls beside those that are cancelled get their own answers; nothing is left busy."""
 

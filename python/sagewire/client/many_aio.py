@@ -33,8 +33,8 @@ async def _plain(requests: "Iterator[Any]") -> "AsyncIterator[Any]":
 class Crew:
     """The tasks of one `invoke_many`."""
 
-    __slots__ = ("_client", "_lock", "_requests", "_room", "_tasks", "done", "exhausted", "failure",
-                 "taken")  # fmt: skip
+    __slots__ = ("_client", "_concurrency", "_lock", "_requests", "_room", "_tasks", "done",
+                 "exhausted", "failure", "taken")  # fmt: skip
 
     def __init__(
         self, client: "AsyncSageMakerRuntime", requests: "AsyncIterator[Any]", concurrency: int
@@ -44,11 +44,13 @@ class Crew:
         self.exhausted = False
         self.failure: BaseException | None = None
         self._client = client
+        self._concurrency = concurrency
         self._requests = requests
         # An asynchronous iterator is asked by one task at a time.
         self._lock = asyncio.Lock()
         self._room = asyncio.Semaphore(_AHEAD_PER_TASK * concurrency)
-        self._tasks = [asyncio.ensure_future(self._work()) for _ in range(concurrency)]
+        # Each task that takes a request starts the next one: there are never more than requests.
+        self._tasks = [asyncio.ensure_future(self._work())]
 
     def make_room(self) -> None:
         """Let one more request be taken: a result has been given out."""
@@ -56,6 +58,7 @@ class Crew:
 
     async def end(self) -> None:
         """Cancel what is in flight, and wait for its end."""
+        self.exhausted = True  # whatever a task has taken meanwhile, it starts no other
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,6 +91,8 @@ class Crew:
                 self.failure = error
             else:
                 self.taken += 1
+                if len(self._tasks) < self._concurrency and not self.exhausted:
+                    self._tasks.append(asyncio.ensure_future(self._work()))
                 return self.taken - 1, request
             self.done.put_nowait(None)
             return None

@@ -47,6 +47,8 @@ class AsyncStreamingBody:
         if data is None:
             try:
                 data = await raw.read(amt)
+            except RuntimeError:
+                raise  # another task is reading, and goes on
             except BaseException:
                 # Given up, or broken: what is left of the answer is nobody's.
                 raw.abandon()
