@@ -53,6 +53,7 @@ bench: $(EXTENSION) $(VENV)/.test $(VENV)/.bench $(VENV)/.peers  ## Measure side
 	cargo build --release -p sagewire-net --example answer
 	$(BIN)/python -m benches.peers
 	$(BIN)/python -m benches.peers.tasks
+	$(BIN)/python -m benches.gateway
 	$(BIN)/python -m benches.front_door
 
 wheel: $(VENV)/.build  ## Build the abi3 wheel into dist/ and try it in a fresh environment

@@ -106,7 +106,7 @@ def in_turn(group: str, tasks: int, arguments: tuple[str, ...] = ()) -> dict[str
     }
 
 
-def versions() -> str:
+def versions(*packages: str) -> str:
     """Name what is measured, and ask the other environment for what stands there."""
     from importlib.metadata import version
 
@@ -114,7 +114,7 @@ def versions() -> str:
         "import sys; from importlib.metadata import version; "
         "print(', '.join(f'{name} {version(name)}' for name in sys.argv[1:]))"
     )
-    command = [str(OTHERS), "-c", program, *PACKAGES]
+    command = [str(OTHERS), "-c", program, *packages]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return f"sagewire {version('sagewire')}, {said.strip()}"
 
@@ -180,7 +180,7 @@ def main() -> int:
     lines = [
         f"# {datetime.date.today()}: asyncio",  # noqa: DTZ011 - the machine's own date
         "",
-        f"{machine()}. {versions()}.",
+        f"{machine()}. {versions(*PACKAGES)}.",
         (
             f"Medians of {ROUNDS} interleaved rounds, asyncio's own loop: each contestant one "
             "process on one core, its peer on the other one, as many connections as tasks. Load "

@@ -1,0 +1,1 @@
+"""`make bench`: the gateway of the examples, beside the same one on aiobotocore."""
