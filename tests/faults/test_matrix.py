@@ -1,6 +1,7 @@
 """Every operation and every fault, plain and under TLS: how it ends, and nothing left behind."""
 
 import contextlib
+import gc
 import socket
 import threading
 import time
@@ -46,15 +47,22 @@ def descriptors():
 
 @contextlib.contextmanager
 def nothing_left_behind():
-    """Fail if a block leaves a descriptor or a thread behind."""
+    """Fail if a block leaves a descriptor or a thread behind.
+
+    Fewer than before is no fault: what earlier tests left to the collector goes when it likes.
+    """
+    gc.collect()
     threads, before = threading.active_count(), descriptors()
     yield
     end = time.monotonic() + 5
     while (descriptors() > before or threading.active_count() > threads) and (
         time.monotonic() < end
     ):
+        # An exception's traceback keeps what its frames had.
+        gc.collect()
         time.sleep(0.01)
-    assert (descriptors(), threading.active_count()) == (before, threads)
+    assert descriptors() <= before
+    assert threading.active_count() <= threads
 
 
 def config(**more):
@@ -254,13 +262,18 @@ def test_a_refused_upload_is_the_services_own_error(driver, contexts, ca_path, o
     tls = contexts["proper"] if over == "tls" else None
     with nothing_left_behind(), Peer(script, tls=tls) as peer:
         url = f"{'https' if tls else 'http'}://127.0.0.1:{peer.port}"
-        client = driver.open(url, verify=ca_path, config=config(read_timeout=10))
+        response = refused(driver, url, ca_path, size)
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert response["Error"] == {"Code": "ValidationError", "Message": "too large"}
+
+
+def refused(driver, url, verify, size):
+    """Return the service's error for a large body, as the dict that it carries."""
+    client = driver.open(url, verify=verify, config=config(read_timeout=10))
+    try:
         with pytest.raises(sagewire.exceptions.ClientError) as caught:
             client.invoke_endpoint(EndpointName="ep", Body=b"x" * size)
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
-        assert caught.value.response["Error"] == {
-            "Code": "ValidationError",
-            "Message": "too large",
-        }
         assert driver.pool(client)[1] == 0
+        return caught.value.response
+    finally:
         driver.close(client)

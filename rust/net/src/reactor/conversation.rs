@@ -295,7 +295,12 @@ impl Conversation {
                 },
                 State::Sending(answer) => {
                     let answer = *answer;
-                    match self.channel.flush(SLICE_BYTES) {
+                    // Once a write has failed nothing more goes out, TLS's own records neither.
+                    let written = match self.upload {
+                        Upload::Broken => Ok(Written::All),
+                        Upload::Plain | Upload::Chunked => self.channel.flush(SLICE_BYTES),
+                    };
+                    match written {
                         Ok(Written::Blocked) => Driven::Waiting,
                         Ok(Written::Later) => Driven::Later,
                         Ok(Written::All) if answer => {
