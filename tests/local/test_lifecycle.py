@@ -362,6 +362,10 @@ URLS = "http://host, with a port and a path if needed"
             f"endpoints['a']: 'http://h/?q' is no URL of a container; allowed: {URLS}",
         ),
         (
+            {"endpoints": {"a": "http://user:secret@h"}},
+            f"endpoints['a']: 'http://***@h' is no URL of a container; allowed: {URLS}",
+        ),
+        (
             {"endpoints": {"a": "http://h/ x"}},
             f"endpoints['a']: 'http://h/ x' is no URL of a container; allowed: {URLS}",
         ),

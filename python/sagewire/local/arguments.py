@@ -34,18 +34,21 @@ def container_address(argument: str, url: str) -> "Address":
     from urllib.parse import urlsplit
 
     allowed = "http://host, with a port and a path if needed"
+    # Whatever stands in front of the host may be somebody's password.
+    before, _, after = url.rpartition("@")
+    shown = f"{before.partition('://')[0]}://***@{after}" if before else url
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise InvalidArgumentError(
-            argument=argument, problem=f"{url!r}: {error}", allowed=allowed
+            argument=argument, problem=f"{shown!r}: {error}", allowed=allowed
         ) from None
     visible = url.isascii() and url.isprintable() and " " not in url
     extra = parts.query or parts.fragment or parts.username is not None
     if parts.scheme != "http" or not parts.hostname or extra or not visible:
         raise InvalidArgumentError(
-            argument=argument, problem=f"{url!r} is no URL of a container", allowed=allowed
+            argument=argument, problem=f"{shown!r} is no URL of a container", allowed=allowed
         )
     path = parts.path.rstrip("/") + "/invocations"
     return parts.hostname, 80 if port is None else port, path
