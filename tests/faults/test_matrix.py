@@ -45,22 +45,30 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def settled_within(seconds, left):
+    end = time.monotonic() + seconds
+    while left() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 @contextlib.contextmanager
 def nothing_left_behind():
     """Fail if a block leaves a descriptor or a thread behind.
 
     Fewer than before is no fault: what earlier tests left to the collector goes when it likes.
     """
-    gc.collect()
     threads, before = threading.active_count(), descriptors()
     yield
-    end = time.monotonic() + 5
-    while (descriptors() > before or threading.active_count() > threads) and (
-        time.monotonic() < end
-    ):
-        # An exception's traceback keeps what its frames had.
+
+    def left():
+        return descriptors() > before or threading.active_count() > threads
+
+    settled_within(1, left)
+    if left():
+        # An exception's traceback keeps what its frames had. Late, since it takes long where many
+        # tests have run before.
         gc.collect()
-        time.sleep(0.01)
+        settled_within(5, left)
     assert descriptors() <= before
     assert threading.active_count() <= threads
 
