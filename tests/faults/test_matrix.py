@@ -15,6 +15,8 @@ from tests.support import frames
 from tests.support.faults import FAULTS, READ_TIMEOUT_SECONDS
 from tests.support.peer import Peer, answer
 
+pytestmark = pytest.mark.unsettled
+
 # What each operation is answered with, and what a call gives of it.
 ANSWERS = {
     "invoke_endpoint": (answer(b"0123456789"), b"0123456789"),
