@@ -68,7 +68,11 @@ class Connection:
         """Wait until the connection is there."""
         dialled, self._dialled = self._dialled, None
         if dialled is not None:
-            self._channel = await dialled
+            try:
+                self._channel = await dialled
+            except BaseException:
+                self.close()  # its place in the pool is free again, whoever keeps the error
+                raise
 
     async def exchange(
         self, head: bytes, body: bytes, deadline: "tuple[float, float] | None"
