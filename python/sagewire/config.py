@@ -222,14 +222,24 @@ def check_timeout(kind: str, value: "Any") -> None:
 
 
 def check_types(options: "Mapping[str, Any]") -> None:
-    """Raise `TypeError` that names the field for what is no text, or no number."""
+    """Raise `TypeError` that names the field for what is no text, no number or no path."""
     for field in ("user_agent", "user_agent_extra", "user_agent_appid"):
         value = options.get(field)
-        if value is not None and not isinstance(value, str):
+        # Nothing of any kind is nothing at an end, as in boto3.
+        if value is not None and not isinstance(value, str) and (value or field == "user_agent"):
             raise TypeError(f"{field} must be str, not {type(value).__name__}")
     connections = options.get("max_pool_connections", 0)
     if not hasattr(connections, "__index__"):
         raise TypeError(f"max_pool_connections must be int, not {type(connections).__name__}")
+    s3 = options.get("s3")
+    if s3 is not None and not hasattr(s3, "get"):
+        raise TypeError(f"s3 must be a dict, not {type(s3).__name__}")
+    pair = options.get("client_cert")
+    if isinstance(pair, tuple) and len(pair) != 2:
+        raise ValueError(
+            f"client_cert: {len(pair)} paths are given; allowed: one, or a pair of certificate "
+            "and key"
+        )
 
 
 def check_defaults_mode(mode: str) -> str:
@@ -242,11 +252,11 @@ def check_defaults_mode(mode: str) -> str:
     return mode.lower()
 
 
-def check_compression_size(size: "Any") -> None:
-    """Raise `InvalidConfigError` for a size that boto3 refuses; nothing is ever compressed here."""
+def checked_compression_size(size: "Any") -> int:
+    """Return a number of bytes; `InvalidConfigError` for what boto3 refuses."""
     try:
         number = int(size)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidConfigError(
             error_msg=f'Invalid value "{size}" for request_min_compression_size_bytes. '
             f"Value must be an integer. Received {type(size)} instead."
@@ -256,17 +266,36 @@ def check_compression_size(size: "Any") -> None:
             error_msg=f'Invalid value "{size}" for request_min_compression_size_bytes. '
             "Value must be between 1 and 1048576."
         )
+    return number
 
 
-def check_choice(field: str, value: "Any") -> None:
-    """Raise boto3's exception for a word that the field does not know."""
+def checked_choice(field: str, value: "Any") -> "Any":
+    """Return a field's word in lower case; raise boto3's exception for one it does not know."""
+    word = value.lower() if isinstance(value, str) else value
     if field == "account_id_endpoint_mode":
-        if str(value).lower() not in _ACCOUNT_ID_MODES:
+        if word not in _ACCOUNT_ID_MODES:
             raise InvalidConfigError(
-                error_msg=f"The configured value '{value}' for 'account_id_endpoint_mode' is "
+                error_msg=f"The configured value '{word}' for 'account_id_endpoint_mode' is "
                 f"invalid. Valid values are: {_ACCOUNT_ID_MODES}."
             )
-    elif str(value).lower() not in _CHECKSUM_CHOICES:
+    elif word not in _CHECKSUM_CHOICES:
         raise InvalidChecksumConfigError(
-            config_key=field, config_value=value, valid_options=_CHECKSUM_CHOICES
+            config_key=field, config_value=word, valid_options=_CHECKSUM_CHOICES
         )
+    return word
+
+
+def checked_schemes(value: "Any") -> "str | None":
+    """Return names of ways to sign without their spaces; `InvalidConfigError` for what is no text.
+
+    There is one way for this service.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidConfigError(
+            error_msg="auth_scheme_preference must be a comma-delimited string. "
+            f"Received {type(value)} instead: {value}."
+        )
+    names = (name.replace(" ", "").replace("\t", "") for name in value.split(","))
+    return ",".join(name for name in names if name.strip())

@@ -116,7 +116,7 @@ class Hooked(Steps):
         assert origin is not None  # noqa: S101 - else the settings' refusal is raised before
         targets = Targets(origin, operation)
         parameters = self.parameters
-        if self._meta.config.parameter_validation:
+        if self._core.settings.validate:
             report.check(operation, parameters)
         target, url = placed(targets, parameters["EndpointName"])
         headers = dict(members_of(operation, parameters))

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
     from sagewire.credentials.profiles import Profile
 
-_CHECKED_WORDS = (
-    "request_checksum_calculation",
-    "response_checksum_validation",
-    "account_id_endpoint_mode",
-)
+# Field -> default.
+_CHECKED_WORDS = {
+    "request_checksum_calculation": "when_supported",
+    "response_checksum_validation": "when_supported",
+    "account_id_endpoint_mode": "preferred",
+}
 
 
 class Lookup:
@@ -44,12 +45,28 @@ class Lookup:
         return str(self.elsewhere(variable, field)).lower() == "true"
 
 
-def check_words(lookup: Lookup) -> None:
-    """Check the settings that have no effect on this service, as boto3 does."""
+def resolved_words(lookup: Lookup) -> "dict[str, Any]":
+    """Return the settings that have no effect on this service, resolved and checked as in boto3."""
     size = lookup("request_min_compression_size_bytes", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES")
-    if size is not None:
-        checks.check_compression_size(size)
-    for field in _CHECKED_WORDS:
+    words: dict[str, Any] = {
+        "request_min_compression_size_bytes": checks.checked_compression_size(
+            10240 if size is None else size
+        )
+    }
+    for field, default in _CHECKED_WORDS.items():
         word = lookup(field, f"AWS_{field.upper()}")
-        if word is not None:
-            checks.check_choice(field, word)
+        words[field] = checks.checked_choice(field, default if word is None else word)
+    if checks.is_unsigned(lookup.given.get("signature_version")):
+        words["account_id_endpoint_mode"] = "disabled"  # there is no account id without keys
+    for field in ("disable_request_compression", "sigv4a_signing_region_set"):
+        words[field] = lookup(field, f"AWS_{field.upper()}")
+    words["disable_request_compression"] = (
+        str(words["disable_request_compression"]).lower() == "true"
+    )
+    schemes = lookup.given.get("auth_scheme_preference") or lookup.elsewhere(
+        "AWS_AUTH_SCHEME_PREFERENCE", "auth_scheme_preference"
+    )
+    words["auth_scheme_preference"] = checks.checked_schemes(schemes)
+    express = (lookup.given.get("s3") or {}).get("disable_s3_express_session_auth")
+    words["s3_disable_express_session_auth"] = bool(express)
+    return words

@@ -6,7 +6,7 @@ neither pool nor signer is made before.
 
 from sagewire.client.ambient import Ambient
 from sagewire.client.call import Targets
-from sagewire.client.outgoing import Outgoing
+from sagewire.client.outgoing import Outgoing, check_text
 from sagewire.config import Config
 from sagewire.proxies import route_to
 from sagewire.retries import policy
@@ -66,13 +66,16 @@ class Core:
         assert origin is not None  # noqa: S101 - else there is a refusal
         proxy = settings.proxy
         forwarded = proxy is not None and not proxy.tunnel
+        agent = settings.user_agent()
+        if not agent.isascii():
+            check_text("User-Agent", agent)
         outgoing = Outgoing(
             origin=origin,
             region=settings.region,
             source=settings.source,
             signature=version if settings.signed else None,
             policy=policy(settings.retry_mode, settings.max_attempts, self.ambient.monotonic()),
-            user_agent=settings.user_agent(),
+            user_agent=agent,
             read_timeout=config.read_timeout,
             ambient=self.ambient,
             proxy_authorization=proxy.authorization if proxy and forwarded else None,

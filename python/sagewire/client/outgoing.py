@@ -166,12 +166,20 @@ def faulty_header(request: "Request") -> HTTPClientError:
     """
     for name, value in request.members:
         try:
-            data = value.encode("utf-8")
-        except UnicodeEncodeError:
-            return HTTPClientError(error=f"Invalid header value {value!a} of {name}")
+            data = check_text(name, value)
+        except HTTPClientError as error:
+            return error
         if ends_early(data):
             return HTTPClientError(error=f"Invalid header value {data!r}")
     return HTTPClientError(error="Invalid header value")
+
+
+def check_text(name: str, value: str) -> bytes:
+    """Return a header's value as UTF-8; boto3's class of error for what is no text at all."""
+    try:
+        return value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise HTTPClientError(error=f"Invalid header value {value!a} of {name}") from None
 
 
 def ends_early(value: bytes) -> bool:

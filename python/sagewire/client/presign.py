@@ -68,7 +68,7 @@ class Unsigned:
             raise TypeError(f"HttpMethod must be str, not {type(http_method).__name__}")
         if settings.refusal is not None:
             raise settings.refusal
-        if settings.config.parameter_validation:
+        if settings.validate:
             report.check(operation, parameters)
         self.method = "POST" if http_method is None else http_method.upper()
         self.expires_in = DEFAULT_EXPIRES_IN if expires_in is None else expires_in

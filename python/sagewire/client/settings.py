@@ -8,7 +8,7 @@ import os
 
 from sagewire import config as checks
 from sagewire.client import sessions, user_agent
-from sagewire.client.lookup import Lookup, check_words
+from sagewire.client.lookup import Lookup, resolved_words
 from sagewire.config import Config
 from sagewire.credentials import chain, profiles
 from sagewire.credentials.context import Context
@@ -59,9 +59,10 @@ _OTHER_SIGNATURES = (
 class Settings:
     """The resolved settings of one client.
 
-    `config` holds what boto3 would show as `client.meta.config`. `refusal` is the error that boto3
-    keeps for the first call. With `search_later`, nothing waits here: a search for credentials that
-    may wait is left to the first call, as an event loop needs it.
+    `config` is what holds for this client, `shown` what boto3 shows of that as
+    `client.meta.config`. `refusal` is the error that boto3 keeps for the first call. With
+    `search_later`, nothing waits here: a search for credentials that may wait is left to the first
+    call, as an event loop needs it.
     """
 
     __slots__ = (
@@ -78,11 +79,15 @@ class Settings:
         "refusal",
         "region",
         "retry_mode",
+        "shown",
         "source",
+        "validate",
         "verify",
     )
 
     config: Config
+    shown: Config
+    validate: bool
     custom_endpoint: bool
     dualstack: bool
     fips: bool
@@ -140,19 +145,37 @@ class Settings:
         self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
         options = dict(given)
         self._take_retries_and_timeouts(options, config, lookup, None if search_later else context)
-        check_words(lookup)
+        checks.check_types(options)
+        options.update(resolved_words(lookup))
         self._take_signature_version(options, profile)
         self._take_verify(verify, lookup)
         self._take_proxy(given)
         options["tcp_keepalive"] = lookup.boolean("tcp_keepalive", "BOTOCORE_TCP_KEEPALIVE")
         appid = lookup("user_agent_appid", "AWS_SDK_UA_APP_ID", "sdk_ua_app_id")
         options["user_agent_appid"] = appid
-        if given.get("parameter_validation", True):
-            in_file = str(profile.settings.get("parameter_validation", "")).lower()
-            options["parameter_validation"] = in_file != "false"
+        self.validate = bool(given.get("parameter_validation", True))
+        if self.validate and "parameter_validation" in profile.settings:
+            in_file = str(profile.settings["parameter_validation"]).lower()
+            self.validate = in_file != "false"
         options["region_name"] = self.region
-        checks.check_types(options)
         self.config = Config(**options)
+        self.shown = Config(**{**options, **self._shown_in_another_way(lookup)})
+
+    def _shown_in_another_way(self, lookup: Lookup) -> "dict[str, Any]":
+        """Return what `client.meta.config` shows in place of what holds, as in boto3."""
+        return {
+            "user_agent": self.user_agent(),
+            "parameter_validation": True,
+            **{
+                field: bool(lookup.boolean(field, f"AWS_{field.upper()}")) or None
+                for field in ("use_fips_endpoint", "use_dualstack_endpoint")
+            },
+            "tcp_keepalive": self.config.tcp_keepalive or lookup.given.get("tcp_keepalive"),
+            # What they decide is shown by other fields.
+            "ignore_configured_endpoint_urls": None,
+            "endpoint_discovery_enabled": None,
+            "defaults_mode": None,
+        }
 
     def _take_region(self, region: "str | None", lookup: "Lookup") -> None:
         self.region, fips = checked_region(region)
@@ -217,7 +240,12 @@ class Settings:
         if defaults_mode == "auto":
             defaults_mode = _mode_of_place(self.region, lookup.environ, context)
         timeout = checks.DEFAULTS["connect_timeout"] if config is None else config.connect_timeout
-        if config is None or (timeout is None and "connect_timeout" not in lookup.given):
+        if config is None or (
+            timeout is None
+            and "connect_timeout" not in lookup.given
+            and defaults_mode
+            != "legacy"  # in a `Config` that says so in any other way: no time-out
+        ):
             timeout = checks.DEFAULTS_MODES[defaults_mode]
         options["defaults_mode"] = defaults_mode
         options["connect_timeout"] = timeout

@@ -45,7 +45,7 @@ class Surface:
         self._core = Core(settings, _OPERATIONS, self._make_sender)
         self._ambient = self._core.ambient
         self._options = NO_OPTIONS
-        self._validate = settings.config.parameter_validation
+        self._validate = settings.validate
         self._signed = settings.signed
         self.exceptions = SageMakerRuntimeExceptions()
         # boto3's other signatures are put on by the long way of a call, as event handlers are.
@@ -58,7 +58,7 @@ class Surface:
             region_name=settings.region,
             endpoint_url=settings.endpoint_url,
             partition=settings.partition.name,
-            config=settings.config,
+            config=settings.shown,
             events=self._events,
             operations=_OPERATIONS,
         )
