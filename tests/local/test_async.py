@@ -312,3 +312,33 @@ def test_a_path_that_cannot_be(local):
     for location in ("s3://bucket", "s3://bucket/../x", "bucket/key"):
         with pytest.raises(InvalidArgumentError, match="allowed: s3://BUCKET/KEY, whose parts"):
             local.s3_path(location)
+
+
+def test_a_place_that_cannot_be_is_a_failure(boto, local):
+    """No caller's names can hold up the workers: the failure says so, and others are served."""
+    client = boto(local)
+    # No file has so long a name, nor the name of a folder.
+    names = [{"S3OutputPathExtension": "x" * 300}] * 5
+    first = invoke(client, Body=b"x", S3OutputPathExtension="there", Filename="it-is")
+    wait_for(local.s3_path(first["OutputLocation"]))
+    names += [{"Filename": "there"}, {"S3OutputPathExtension": "there/it-is"}]
+    for name in names:
+        answer = invoke(client, Body=b"x", **name)
+        failure = json.loads(wait_for(local.s3_path(answer["FailureLocation"])))
+        assert failure == {
+            "Message": f"The result cannot be written at {answer['OutputLocation']}."
+        }
+    last = invoke(client, Body=b"x")
+    assert wait_for(local.s3_path(last["OutputLocation"])) == b"X"
+
+
+def test_a_failure_that_cannot_be_written_does_not_hold_up_others(boto):
+    locations = {"output_location": "s3://bucket/out", "failure_location": "s3://bucket/out/f/g"}
+    with LocalEndpoint({"model": handler}, **locations) as local:
+        client = boto(local)
+        first = invoke(client, Body=b"x", Filename="f")
+        wait_for(local.s3_path(first["OutputLocation"]))
+        for _ in range(5):
+            invoke(client, Body=b"fail")
+        last = invoke(client, Body=b"x")
+        assert wait_for(local.s3_path(last["OutputLocation"])) == b"X"

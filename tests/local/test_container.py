@@ -135,19 +135,19 @@ def test_no_answer(boto, container, body):
 def test_nothing_listens(boto):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with LocalEndpoint({"model": f"http://127.0.0.1:{port}"}) as local:
+    with LocalEndpoint({"model": f"http://127.0.0.1:{port}"}, ping_seconds=0) as local:
         response = failure(boto(local), b"")
     assert response["Error"]["Message"].startswith(UNREACHABLE)
 
 
 def test_a_name_that_does_not_resolve(boto):
-    with LocalEndpoint({"model": "http://container.invalid"}) as local:
+    with LocalEndpoint({"model": "http://container.invalid"}, ping_seconds=0) as local:
         response = failure(boto(local), b"")
     assert response["Error"]["Message"].startswith(UNREACHABLE)
 
 
 def test_a_killed_container_and_its_successor(boto, container):
-    with LocalEndpoint({"model": container.url}) as local:
+    with LocalEndpoint({"model": container.url}, ping_seconds=0) as local:
         client = boto(local)
         invoke(client, b"x")
         container.kill()

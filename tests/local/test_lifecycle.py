@@ -387,6 +387,7 @@ URLS = "http://host, with a port and a path if needed"
             {"model_timeout": float("nan")},
             "model_timeout: nan is out of range; allowed: 0 to 86400 seconds",
         ),
+        ({"ping_seconds": -1}, "ping_seconds: -1 is out of range; allowed: 0 to 86400 seconds"),
         ({"max_body_bytes": -1}, "max_body_bytes: -1 is out of range; allowed: 0 to 2147483647"),
     ],
 )
@@ -410,6 +411,7 @@ def test_arguments_that_cannot_be(arguments, words):
         ({"port": "80"}, "port must be int, not str"),
         ({"port": True}, "port must be int, not bool"),
         ({"model_timeout": "1"}, "model_timeout must be a number, not str"),
+        ({"ping_seconds": None}, "ping_seconds must be a number, not NoneType"),
         ({"max_body_bytes": 1.0}, "max_body_bytes must be int, not float"),
         ({"credentials": ("a", "b")}, "credentials must be sagewire.sigv4.Credentials, not tuple"),
     ],

@@ -36,6 +36,7 @@ class Door:
             "session_seconds": 60.0,
             "max_body_bytes": 6_291_456,
             "queue": None,
+            "ping_seconds": 0.0,
             **settings,
         }
         credentials = None if known is None else list(known)

@@ -7,6 +7,7 @@ import contextlib
 import http.server
 import json
 import os
+import select
 import socket
 import sys
 import time
@@ -129,6 +130,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(0.1)
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
+
+    def do_watch(self, rest, body):
+        """Think until the caller ends the connection, or for so many seconds; note which."""
+        readable, _, _ = select.select([self.connection], [], [], float(rest))
+        type(self).left = "hung up" if readable else "stayed"
+        self.answer(200, b"")
 
     def do_left(self, rest, body):
         self.answer(200, type(self).left.encode())

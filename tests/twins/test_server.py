@@ -102,6 +102,7 @@ class Twin:
             session_seconds=60.0,
             max_body_bytes=LIMIT,
             queue=(None, str(folder), "s3://results/out", "s3://results", 2),
+            ping_seconds=0.0,
         )
         self.url = f"http://127.0.0.1:{self.server.port}"
         Workers(self.server, VARIANTS).start()

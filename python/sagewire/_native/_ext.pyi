@@ -174,6 +174,7 @@ class FrontDoor:
         session_seconds: float,
         max_body_bytes: int,
         queue: tuple[str | None, str, str, str, int] | None,
+        ping_seconds: float,
     ) -> FrontDoor: ...
     @property
     def port(self) -> int: ...

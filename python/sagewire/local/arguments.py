@@ -80,11 +80,11 @@ def integer(argument: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def seconds(argument: str, value: float) -> float:
-    """Return a number of seconds, at most a day."""
+def seconds(argument: str, value: float, *, or_none: bool = False) -> float:
+    """Return a number of seconds, at most a day; 0 only where it may stand for `or_none`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{argument} must be a number, not {type(value).__name__}")
-    if not 0 < value <= 86_400:
+    if not (0 < value <= 86_400 or (or_none and value == 0)):
         raise InvalidArgumentError(
             argument=argument, problem=f"{value} is out of range", allowed="0 to 86400 seconds"
         )

@@ -24,6 +24,8 @@ MAX_BODY_BYTES = 6_291_456
 MODEL_TIMEOUT_SECONDS = 60.0
 # https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-test-endpoints.html
 STREAM_TIMEOUT_SECONDS = 480.0
+# How often a container is asked how it is.
+PING_SECONDS = 5.0
 # How long a session lives between two calls if its model named no end.
 SESSION_SECONDS = 1200.0
 # Asynchronous invocations that are done at the same time, as by an instance of the service.
@@ -66,7 +68,10 @@ class LocalEndpoint(Scripted):
     `host` and `port` say where to listen; port 0 takes a free one. `model_timeout` is how many
     seconds a model has for its answer (for an iterator: for each part), `stream_timeout` for a
     whole response stream. `max_body_bytes` is the largest body, of a request or of an answer that
-    comes whole.
+    comes whole. `ping_seconds` is the time between two pings of a container: one that misses two,
+    or refuses a connection, is left out until its next good one. Where none is left, calls get
+    `ModelNotReadyException` before the first has been well, `ServiceUnavailable` after that. With 0
+    there are no pings, and all count as well.
 
     >>> import sagewire
     >>> from sagewire.local import LocalEndpoint
@@ -99,6 +104,7 @@ class LocalEndpoint(Scripted):
         model_timeout: float = MODEL_TIMEOUT_SECONDS,
         stream_timeout: float = STREAM_TIMEOUT_SECONDS,
         max_body_bytes: int = MAX_BODY_BYTES,
+        ping_seconds: float = PING_SECONDS,
         s3_folder: "str | os.PathLike[str] | None" = None,
         output_location: str = "s3://sagewire-local/output",
         failure_location: str = "s3://sagewire-local/failure",
@@ -121,6 +127,7 @@ class LocalEndpoint(Scripted):
         self._model_timeout = arguments.seconds("model_timeout", model_timeout)
         self._stream_timeout = arguments.seconds("stream_timeout", stream_timeout)
         self._max_body_bytes = arguments.integer("max_body_bytes", max_body_bytes, 0, 2**31 - 1)
+        self._ping_seconds = arguments.seconds("ping_seconds", ping_seconds, or_none=True)
         self._output = "s3://{}/{}".format(*storage.split(output_location, "output_location"))
         self._failure = "s3://{}/{}".format(*storage.split(failure_location, "failure_location"))
         self._storage = storage.Storage(s3_folder)
@@ -207,6 +214,7 @@ class LocalEndpoint(Scripted):
                 SESSION_SECONDS,
                 self._max_body_bytes,
                 queue,
+                self._ping_seconds,
             )
         except OSError as error:
             self._storage.close()

@@ -44,7 +44,7 @@ impl PyService {
     /// Say what is wrong with a configuration, by raising it.
     #[staticmethod]
     fn check(text: &str, environment: &Bound<'_, PyAny>) -> PyResult<()> {
-        parsed(text, environment).map(drop)
+        Service::check(&parsed(text, environment)?).map_err(|error| failed(&error))
     }
 
     #[getter]

@@ -68,7 +68,9 @@ impl PyFrontDoor {
         session_seconds: f64,
         max_body_bytes: usize,
         queue: Option<QueueTuple>,
+        ping_seconds: f64,
     ) -> PyResult<Self> {
+        let ping_every = seconds(ping_seconds)?;
         let model_timeout = seconds(model_timeout)?;
         let stream_timeout = seconds(stream_timeout)?;
         let session_seconds = seconds(session_seconds)?.as_secs();
@@ -96,7 +98,9 @@ impl PyFrontDoor {
             lookup,
             limits: Limits { max_body_bytes, ..Limits::default() },
             session_seconds: i64::try_from(session_seconds).unwrap_or(i64::MAX),
-            ping_every: None,
+            ping_every: (!ping_every.is_zero()).then_some(ping_every),
+            // An endpoint of a test is called as soon as it is there.
+            ping_first: false,
             queue: queue.map(queue_settings).transpose()?,
             threads: 1,
             observer: None,
@@ -208,6 +212,7 @@ fn queue_settings(
 
 fn start(py: Python<'_>, settings: Settings) -> PyResult<server::Server> {
     py.detach(|| server::Server::start(settings)).map_err(|error| {
+        let (server::StartError::Listen(error) | server::StartError::Queue(error)) = error;
         // OSError picks its subclass by the number.
         match error.raw_os_error() {
             Some(number) => PyOSError::new_err((number, error.to_string())),

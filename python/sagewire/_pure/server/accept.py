@@ -15,6 +15,7 @@ from sagewire._pure.server.calls import Calls
 from sagewire._pure.server.connection import Connection
 from sagewire._pure.server.exchange import Shared
 from sagewire._pure.server.fleet import Endpoint, Variant
+from sagewire._pure.server.health import Health
 from sagewire._pure.server.lookups import Lookups
 from sagewire._pure.server.queue import Queue
 from sagewire._pure.server.script import Script
@@ -50,6 +51,7 @@ class FrontDoor:
         session_seconds: float,
         max_body_bytes: int,
         queue: "tuple[str | None, str, str, str, int] | None",
+        ping_seconds: float,
     ) -> None:
         self._calls = Calls()
         self._lookups = Lookups()
@@ -66,6 +68,7 @@ class FrontDoor:
             model_timeout=model_timeout,
             stream_timeout=stream_timeout,
             max_body_bytes=max_body_bytes,
+            pings=ping_seconds > 0,
         )
         if queue is not None:
             self._shared.queue = Queue(self._shared, *queue)
@@ -77,6 +80,13 @@ class FrontDoor:
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name="sagewire-accept", daemon=True)
         self._acceptor.start()
+        containers = {
+            container
+            for endpoint in self._shared.endpoints.values()
+            for variant in endpoint.variants
+            for container in variant.containers or ()
+        }
+        self._health = Health(containers if ping_seconds else (), ping_seconds)
 
     # The outside
 
@@ -99,6 +109,7 @@ class FrontDoor:
                 return
             self._stopping = True
             self._shared.stopping = True
+            self._health.stop()
             connections = list(self._connections)
         # Waking the acceptor, and ending the socket for a forked child that inherited it.
         with contextlib.suppress(OSError):

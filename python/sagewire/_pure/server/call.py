@@ -8,9 +8,11 @@ because it hung up or the time was over; the worker, because its handler never r
 import contextlib
 import queue
 import threading
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     Pairs = list[tuple[str, str]]
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
             """Say that nobody wants the rest."""
 
 
+# How often somebody who waits for a model looks whether its caller is still there. One who only
+# says that no more requests will come looks like one who has hung up; a quick answer reaches both.
+LOOK_SECONDS = 1.0
 # How many parts a handler may be ahead of its caller.
 PARTS_AHEAD = 4
 
@@ -130,9 +135,17 @@ class Call:
         """Whether nobody waits for the answer any more."""
         return self._gone
 
-    def wait(self, seconds: float) -> "Answer | None":
-        """Return the answer, or None when there was none in time."""
-        self._answered.wait(seconds)
+    def wait(self, seconds: float, wanted: "Callable[[], bool]") -> "Answer | None":
+        """Return the answer, or None when there was none in time.
+
+        `wanted` tells now and then whether somebody still waits for it; if not, it is `close`d.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._answered.wait(min(LOOK_SECONDS, deadline - time.monotonic())):
+            if time.monotonic() >= deadline:
+                break
+            if not wanted():
+                self.close()
         return self._answer
 
     def next(self, seconds: float) -> "bytes | None":

@@ -5,14 +5,18 @@ through: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inferen
 """
 
 import http.client
+import selectors
 import socket
 import threading
 import time
 
-from sagewire._pure.server.call import Answer, BrokenOffError, PartTimedOutError
+from sagewire._pure.server.call import LOOK_SECONDS, Answer, BrokenOffError, PartTimedOutError
+from sagewire._pure.server.wire import GoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Pairs = list[tuple[str, str]]
 
 PIECE_BYTES = 65_536
@@ -49,20 +53,47 @@ class Container:
         self._lock = threading.Lock()
         self._closed = False
         self._in_flight = 0
+        self._missed = 0
+        # It counts as well until something else is known.
+        self.healthy = True
+        self.has_been_well = False
 
     @property
     def in_flight(self) -> int:
         """How many calls it has not answered yet."""
         return self._in_flight
 
-    def invoke(self, headers: "Pairs", body: bytes, seconds: float, limit: "int | None") -> Answer:
+    def answered_ping(self) -> None:
+        """Note that it answered a ping."""
+        self._missed = 0
+        self.has_been_well = self.healthy = True
+
+    def missed_ping(self) -> None:
+        """Note that it did not answer a ping: once may be chance, twice is not."""
+        self._missed += 1
+        if self._missed > 1:
+            self.healthy = False
+
+    def refused(self) -> None:
+        """Note that it takes no connections: it is left out until it answers a ping."""
+        self.healthy = False
+
+    def invoke(
+        self,
+        headers: "Pairs",
+        body: bytes,
+        seconds: float,
+        limit: "int | None",
+        wanted: "Callable[[], bool]",
+    ) -> Answer:
         """Send a request and return the answer: up to `limit` bytes, or without one as it comes.
 
-        `seconds` is the time for the whole answer, or for its head if it comes in parts.
+        `seconds` is the time for the whole answer, or for its head if it comes in parts. `wanted`
+        tells now and then whether somebody still waits for it; `GoneError` if not.
         """
         exchange = _Exchange(self, time.monotonic() + seconds)
         try:
-            status, head = exchange.send(headers, body)
+            status, head = exchange.send(headers, body, wanted)
             if limit is None and 200 <= status < 300:
                 return Answer(status, head, parts=exchange)
             whole = exchange.read(LONGEST_ERROR if limit is None else limit)
@@ -120,7 +151,9 @@ class _Exchange:
         self._response: http.client.HTTPResponse
         self._ended = False
 
-    def send(self, headers: "Pairs", body: bytes) -> "tuple[int, Pairs]":
+    def send(
+        self, headers: "Pairs", body: bytes, wanted: "Callable[[], bool]"
+    ) -> "tuple[int, Pairs]":
         """Send the request; return the status and the headers of the answer."""
         connection, container = self._connection, self._container
         try:
@@ -144,6 +177,7 @@ class _Exchange:
             # A container may answer and close before it has read everything.
             if connection.sock is None:
                 raise ContainerUnreachableError from None
+        self._wait(wanted)
         try:
             self._set_timeout()
             self._response = connection.getresponse()
@@ -204,10 +238,24 @@ class _Exchange:
             self._ended = True
             self._container.give_back(self._connection, reusable=reusable)
 
-    def _set_timeout(self) -> None:
+    def _wait(self, wanted: "Callable[[], bool]") -> None:
+        """Wait until there is something to read, as long as somebody wants it."""
+        sock = self._connection.sock
+        # A wait that is broken off would spoil the reader of http.client: it begins only now.
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            while not selector.select(min(LOOK_SECONDS, self._seconds_left())):
+                if not wanted():
+                    raise GoneError
+
+    def _seconds_left(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
+        return left
+
+    def _set_timeout(self) -> None:
+        left = self._seconds_left()
         connection = self._connection
         connection.timeout = left
         if connection.sock is not None:

@@ -140,6 +140,15 @@ def access_denied(access_key_id: str, operation: str, region: str, endpoint: str
     return ServiceError(403, "AccessDeniedException", {"Message": message})
 
 
+def model_not_ready() -> ServiceError:
+    """Say that the model is not there yet, and will be."""
+    message = (
+        "The model is being loaded, or its container is being started. Wait and try your request "
+        "again."
+    )
+    return ServiceError(429, "ModelNotReadyException", {"Message": message})
+
+
 def service_unavailable() -> ServiceError:
     """Say that there is nobody who could answer."""
     message = "No container of the endpoint is healthy. Try your call again."
@@ -163,6 +172,12 @@ def request_expired() -> ServiceError:
 def input_not_found(location: str) -> ServiceError:
     """Say that the input of an asynchronous invocation is not where it should be."""
     message = f"The input at {location} cannot be read."
+    return ServiceError(400, "ValidationError", {"Message": message})
+
+
+def not_writable(location: str) -> ServiceError:
+    """Say that the result of an asynchronous invocation cannot be where it should be."""
+    message = f"The result cannot be written at {location}."
     return ServiceError(400, "ValidationError", {"Message": message})
 
 

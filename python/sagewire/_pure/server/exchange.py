@@ -74,6 +74,7 @@ class Shared:
         model_timeout: float,
         stream_timeout: float,
         max_body_bytes: int,
+        pings: bool,
     ) -> None:
         self.region = region
         self.endpoints = endpoints
@@ -84,6 +85,8 @@ class Shared:
         self.model_timeout = model_timeout
         self.stream_timeout = stream_timeout
         self.max_body_bytes = max_body_bytes
+        # Whether it is known how containers are.
+        self.pings = pings
         self.queue: Queue | None = None
         # No more requests; and, after a grace, no more waiting.
         self.stopping = False
@@ -124,6 +127,7 @@ class Exchange:
             timeout=shared.model_timeout,
             limit=shared.max_body_bytes,
             hold=self._hold,
+            wanted=wire.is_open,
         )
         answer, variant = question.ask()
         return self._relayed(answer, operation, name, variant)

@@ -23,6 +23,11 @@ class Variant:
         if addresses is not None:
             self.containers = [Container(*address) for address in addresses]
 
+    @property
+    def has_been_well(self) -> bool:
+        """Whether one of its containers has ever answered a ping: if not, they still start."""
+        return any(container.has_been_well for container in self.containers or ())
+
     def choose(
         self, tried: "list[Container]", *, session: "str | None", prefix: "str | None"
     ) -> "Container | None":
@@ -31,6 +36,7 @@ class Variant:
         if session is not None:
             # A session has no other place.
             return next((container for container in usable if container.name == session), None)
+        usable = [container for container in usable if container.healthy]
         if not usable:
             return None
         if prefix is not None:

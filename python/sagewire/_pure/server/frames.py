@@ -1,7 +1,8 @@
 """A model's answer as an event stream: a `PayloadPart` for each piece, as it comes.
 
 What goes wrong after the stream has begun is said in the stream, as the API model's
-`ModelStreamError`; the body itself then ends as it should. Twin: rust/net/src/server/frames.rs.
+`ModelStreamError` or `InternalStreamFailure`; the body itself then ends as it should.
+Twin: rust/net/src/server/frames.rs.
 """
 
 import time
@@ -20,6 +21,7 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 # Why a stream ended early, in the API model's words.
 TIME_EXCEEDED = "ModelInvocationTimeExceeded"
 STREAM_BROKEN = "StreamBroken"
+LOST_WORDS = "The stream ended for a reason that is not the model's."
 
 
 def frames(answer: "Answer", timeout: float) -> "Iterator[bytes]":
@@ -38,6 +40,11 @@ def frames(answer: "Answer", timeout: float) -> "Iterator[bytes]":
         yield _exception(STREAM_BROKEN, error.message)
     except PartTimedOutError:
         yield _exception(TIME_EXCEEDED, errors.TIME_OUT_WORDS)
+    except Exception:
+        import logging
+
+        logging.getLogger("sagewire.local").exception("a response stream ended")
+        yield encode_exception("InternalStreamFailure", errors.json_text({"Message": LOST_WORDS}))
 
 
 def _payload_parts(piece: bytes) -> "Iterator[bytes]":

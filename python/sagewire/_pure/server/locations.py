@@ -5,6 +5,7 @@ Twin: rust/net/src/server/locations.rs.
 
 import os
 import re
+import threading
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -59,16 +60,19 @@ def _is_key(key: str) -> bool:
     return all(part not in ("", ".", "..") and "\0" not in part for part in key.split("/"))
 
 
-def read(path: str) -> bytes:
-    """Return an object's bytes."""
+def read(path: str, limit: int) -> bytes:
+    """Return an object's bytes, at most `limit` of them."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs more than the file
+        if os.fstat(file.fileno()).st_size > limit:
+            raise OSError("it is too long")
         return file.read()
 
 
 def write(path: str, data: bytes) -> None:
     """Write an object: whoever looks finds all of it, or nothing."""
     os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-    unfinished = f"{path}.{os.getpid()}.unfinished"
+    # A name of its own, since two calls may write the same object.
+    unfinished = f"{path}.{os.getpid()}.{threading.get_ident()}.unfinished"
     with open(unfinished, "wb") as file:  # noqa: PTH123
         file.write(data)
     os.replace(unfinished, path)  # noqa: PTH105

@@ -36,7 +36,7 @@ class Question:
 
     `timeout` is how long the model may take until its answer begins, or ends where it comes whole.
     `limit` is how long a container's whole answer may be. `hold` is told what to close if the
-    answer is not wanted any more.
+    answer is not wanted any more, `wanted` tells whether it is.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Question:
         timeout: float,
         limit: int,
         hold: "Callable[[Parts], None]",
+        wanted: "Callable[[], bool]",
     ) -> None:
         self._shared = shared
         self._operation = operation
@@ -59,6 +60,7 @@ class Question:
         self._timeout = timeout
         self._limit = None if operation == INVOKE_STREAM else limit
         self._hold = hold
+        self._wanted = wanted
 
     def ask(self) -> "tuple[Answer, str]":
         """Return the model's answer, whatever its status, and the variant that gave it."""
@@ -108,7 +110,7 @@ class Question:
         call = Call(name, variant.name, self._operation, self._given.for_model(), self._body)
         self._hold(call)
         self._shared.calls.put(call)
-        answer = call.wait(self._timeout)
+        answer = call.wait(self._timeout, self._wanted)
         if call.gone:
             raise GoneError
         if answer is None:
@@ -128,19 +130,23 @@ class Question:
         while container := variant.choose(tried, session=session, prefix=prefix):
             left = deadline - time.monotonic()
             try:
-                answer = container.invoke(headers, self._body, left, self._limit)
+                answer = container.invoke(headers, self._body, left, self._limit, self._wanted)
             except ContainerRefusedError:
                 # Nothing was sent, so another one may be asked in its place.
+                if self._shared.pings:
+                    container.refused()
                 tried.append(container)
             except ContainerUnreachableError:
-                break
+                raise errors.model_unreachable(name, region) from None
             except ContainerTimedOutError:
                 raise errors.model_timed_out(name, region) from None
             except AnswerCutError:
                 raise errors.model_answer_cut(name, region) from None
             else:
                 return answer, container.name
-        raise errors.model_unreachable(name, region)
+        if not self._shared.pings:
+            raise errors.model_unreachable(name, region)
+        raise errors.service_unavailable() if variant.has_been_well else errors.model_not_ready()
 
     def _note_sessions(self, answer: "Answer", place: Place) -> None:
         """Remember the session that the model has opened or closed with its answer."""

@@ -6,6 +6,7 @@ Twin: rust/net/src/server/queue.rs, which can also keep what waits in a database
 """
 
 import collections
+import errno
 import functools
 import re
 import threading
@@ -39,6 +40,8 @@ LOCATION_ALLOWED = "Member must name an object of a bucket: s3://..."
 INTEGER = re.compile("[+-]?[0-9]+")
 FILENAME = r"(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*"
 EXTENSION = "(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+"
+# No file can have that name: a part is too long, or a folder where a file should be, or reversed.
+NEVER = frozenset((errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR))
 # What may pass: the request waits for it.
 PASSING = frozenset(("ModelNotReadyException", "ServiceUnavailable"))
 
@@ -144,7 +147,7 @@ class Queue:
                     parts = self._held.pop(request, None)
                 if parts is not None:
                     parts.close()
-            self._write(place, content)
+            self._write(request, place, content)
 
     def _take(self) -> "_Request | None":
         with self._changed:
@@ -159,14 +162,20 @@ class Queue:
             self._waiting.append(request)
         self._closed.wait(PAUSE_SECONDS)
 
-    def _write(self, place: "Location", content: bytes) -> None:
-        # Nothing that was accepted is lost because a disk is full.
+    def _write(self, request: _Request, place: "Location", content: bytes) -> None:
         while not self._closed.is_set():
             try:
                 locations.write(place.file(self._folder), content)
             except OSError as error:
                 self._log(place, error)
-                self._closed.wait(WRITE_PAUSE_SECONDS)
+                if error.errno not in NEVER:
+                    # Nothing that was accepted is lost because a disk is full.
+                    self._closed.wait(WRITE_PAUSE_SECONDS)
+                elif place is request.failure:
+                    return
+                else:
+                    content = errors.not_writable(str(place)).body()
+                    place = request.failure
             else:
                 return
 
@@ -177,7 +186,7 @@ class Queue:
         body = request.body
         if request.input is not None:
             try:
-                body = locations.read(request.input.file(self._folder))
+                body = locations.read(request.input.file(self._folder), MAX_OBJECT_BYTES)
             except OSError:
                 raise errors.input_not_found(str(request.input)) from None
         name, region = request.endpoint.name, self._shared.region
@@ -190,6 +199,7 @@ class Queue:
             timeout=request.timeout,
             limit=MAX_OBJECT_BYTES,
             hold=functools.partial(self._hold, request),
+            wanted=lambda: not self._closed.is_set(),
         )
         deadline = time.monotonic() + request.timeout
         answer, _ = question.ask()

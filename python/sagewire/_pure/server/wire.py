@@ -123,6 +123,16 @@ class Wire:
             return self._take(length, seconds)
         return self._read_chunked(seconds)
 
+    def is_open(self) -> bool:
+        """Tell whether the peer is still there, while it waits for an answer."""
+        try:
+            self._sock.settimeout(0)
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def linger(self) -> None:
         """Read and drop what still arrives, for a short while."""
         deadline = time.monotonic() + LINGER_SECONDS
@@ -204,9 +214,12 @@ class Wire:
             self._send(b"0\r\n\r\n")
 
     def _send(self, data: bytes) -> None:
+        left = memoryview(data)
         try:
+            # Anew for each piece, unlike `sendall`: a caller may be slow, but must take something.
             self._sock.settimeout(SEND_SECONDS)
-            self._sock.sendall(data)
+            while left:
+                left = left[self._sock.send(left) :]
         except OSError:
             raise GoneError from None
 

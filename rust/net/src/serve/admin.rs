@@ -26,6 +26,8 @@ use super::service::Inside;
 
 /// How long a connection may take for a head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait when a connection cannot be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Connections at a time; whoever watches needs few.
 const MAX_CONNECTIONS: usize = 64;
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -66,7 +68,11 @@ async fn serve(listener: StdListener, inside: Arc<Inside>, mut stopping: oneshot
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                let Ok((stream, _peer)) = accepted else { continue };
+                let Ok((stream, _peer)) = accepted else {
+                    // For want of descriptors, for example.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
                 let inside = Arc::clone(&inside);
                 let service = service_fn(move |request| {
                     let response = answer(&inside, &request);

@@ -101,6 +101,21 @@ impl Reader<'_> {
             let allowed = "[[credentials]], server.credentials_from, or server.no_auth = true";
             return Err(self.error(&endpoints, problem, allowed));
         }
+        if let Some(no_auth) = no_auth
+            && (!credentials.is_empty() || server.credentials_from.is_some())
+        {
+            let problem = "nobody would look at the credentials that are given";
+            return Err(self.error(no_auth, problem, "no_auth = true, or credentials"));
+        }
+        for (place, one) in credentials.iter().enumerate() {
+            let id = &one.access_key_id;
+            if credentials[..place]
+                .iter()
+                .any(|other| other.access_key_id.get_ref() == id.get_ref())
+            {
+                return Err(self.error(id, "it stands in the file twice", "each key once"));
+            }
+        }
         let known = match no_auth {
             Some(_) => None,
             None => Some(credentials.iter().map(|one| self.known(one)).collect::<Result<_, _>>()?),
@@ -156,6 +171,7 @@ impl Reader<'_> {
             )?,
             head_timeout: seconds(given.head_seconds.as_ref(), usual.head_timeout)?,
             body_timeout: seconds(given.body_seconds.as_ref(), usual.body_timeout)?,
+            send_timeout: seconds(given.send_seconds.as_ref(), usual.send_timeout)?,
             max_connections: self.count(
                 given.connections.as_ref(),
                 usual.max_connections,

@@ -50,6 +50,7 @@ pub(super) struct Metrics {
     first_byte: Family<OfEndpoint, Histogram>,
     connections: Gauge,
     waiting: Gauge,
+    unwritten: Gauge,
     healthy: Family<OfContainer, Gauge>,
     in_flight: Family<OfContainer, Gauge>,
     lost_lines: Counter<u64, AtomicU64>,
@@ -74,6 +75,7 @@ impl Metrics {
             first_byte: Family::new_with_constructor(histogram),
             connections: Gauge::default(),
             waiting: Gauge::default(),
+            unwritten: Gauge::default(),
             healthy: Family::default(),
             in_flight: Family::default(),
             lost_lines,
@@ -104,6 +106,8 @@ impl Metrics {
         registry.register("connections", "Connections that are open", connections);
         let waiting = metrics.waiting.clone();
         registry.register("queue_waiting", "Asynchronous invocations that wait", waiting);
+        let unwritten = metrics.unwritten.clone();
+        registry.register("queue_unwritten", "Times that a result could not be written", unwritten);
         let healthy = metrics.healthy.clone();
         registry.register("container_healthy", "Whether a container answers its pings", healthy);
         let in_flight = metrics.in_flight.clone();
@@ -141,8 +145,10 @@ impl Metrics {
         containers: &[ContainerState],
         connections: usize,
         waiting: usize,
+        unwritten: usize,
     ) -> String {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.unwritten.set(i64::try_from(unwritten).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
         // Containers come and go with the configuration.
         self.healthy.clear();

@@ -80,6 +80,7 @@ pub(super) struct Limits {
     pub(super) head_bytes: Option<Spanned<usize>>,
     pub(super) head_seconds: Option<Spanned<f64>>,
     pub(super) body_seconds: Option<Spanned<f64>>,
+    pub(super) send_seconds: Option<Spanned<f64>>,
     pub(super) connections: Option<Spanned<usize>>,
 }
 

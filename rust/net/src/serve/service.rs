@@ -13,7 +13,7 @@ use super::admin::Admin;
 use super::config::Config;
 use super::metrics::Metrics;
 use super::tls::{self, CertificateError};
-use crate::server::{Lookup, Observer, Record, Server, Settings};
+use crate::server::{self, Lookup, Observer, Record, Server, Settings};
 
 /// Why a service does not start, or not with another configuration.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum StartError {
     /// A port cannot be listened on, or a thread cannot be made.
     #[error("cannot listen on {0}: {1}")]
     Listen(String, io::Error),
+    /// The queue's database or folder cannot be used.
+    #[error("cannot use the queue: {0}")]
+    Queue(io::Error),
     /// The access log cannot be opened.
     #[error("cannot write the access log {}: {}", .0.display(), .1)]
     AccessLog(PathBuf, io::Error),
@@ -65,7 +68,9 @@ impl Inside {
         let server = self.server.get();
         let containers = server.map(Server::container_states).unwrap_or_default();
         let connections = server.map_or(0, Server::connections);
-        self.metrics.text(&containers, connections, server.map_or(0, Server::queue_depth))
+        let waiting = server.map_or(0, Server::queue_depth);
+        let unwritten = server.map_or(0, Server::queue_unwritten);
+        self.metrics.text(&containers, connections, waiting, unwritten)
     }
 }
 
@@ -118,14 +123,17 @@ impl Service {
             limits: config.limits,
             session_seconds: config.session_seconds,
             ping_every: config.ping_every,
+            ping_first: true,
             queue: config.queue.clone(),
             threads: config.threads,
             observer: Some(observer),
             clock,
             seed,
         };
-        let server = Server::start(settings)
-            .map_err(|error| StartError::Listen(listen.to_string(), error))?;
+        let server = Server::start(settings).map_err(|error| match error {
+            server::StartError::Listen(error) => StartError::Listen(listen.to_string(), error),
+            server::StartError::Queue(error) => StartError::Queue(error),
+        })?;
         let port = server.port();
         let _first = inside.server.set(server);
         let admin = config.admin.map(|address| {
@@ -136,6 +144,12 @@ impl Service {
         let admin_port = admin.as_ref().map(|admin| admin.port);
         let running = Mutex::new(config);
         Ok(Self { port, inside, admin: Mutex::new(admin), admin_port, running })
+    }
+
+    /// What would keep a service from starting with a configuration, as far as files tell.
+    pub fn check(config: &Config) -> Result<(), StartError> {
+        certificate(config)?;
+        Ok(())
     }
 
     /// The port that calls are taken on.

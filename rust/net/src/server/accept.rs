@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use super::calls::Calls;
 use super::exchange::respond;
 use super::fleet::{self, ContainerState, Fleet, fleet};
 use super::health;
+use super::link::Link;
 use super::lookups::{Lookup, Lookups};
 use super::peer::Peer;
 use super::queue::{self, Queue};
@@ -45,22 +46,20 @@ pub(super) struct Shared {
     pub(super) random: Random,
     pub(super) calls: Calls,
     pub(super) lookups: Lookups,
-    been_well: AtomicBool,
     pub(super) queue: Option<Queue>,
     tls: RwLock<Option<TlsAcceptor>>,
     connections: AtomicUsize,
 }
 
-impl Shared {
-    /// Whether any container has ever been healthy: before that, the fleet is still starting.
-    pub(super) fn has_been_well(&self) -> bool {
-        self.been_well.load(Ordering::Relaxed)
-    }
-
-    /// Notes that a container is healthy.
-    pub(super) fn is_well(&self) {
-        self.been_well.store(true, Ordering::Relaxed);
-    }
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port cannot be listened on, or a thread cannot be made.
+    #[error(transparent)]
+    Listen(io::Error),
+    /// What waits cannot be read, or the place of the objects not be made.
+    #[error(transparent)]
+    Queue(io::Error),
 }
 
 /// A server that runs from `start` until `stop`.
@@ -73,7 +72,12 @@ pub struct Server {
 
 impl Server {
     /// Listens and answers.
-    pub fn start(settings: Settings) -> io::Result<Self> {
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let queue = settings.queue.clone().map(Queue::open).transpose();
+        Self::with_queue(settings, queue.map_err(StartError::Queue)?).map_err(StartError::Listen)
+    }
+
+    fn with_queue(settings: Settings, queue: Option<Queue>) -> io::Result<Self> {
         let listener = StdListener::bind((settings.address, settings.port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
@@ -86,8 +90,7 @@ impl Server {
         } else {
             tokio::runtime::Builder::new_current_thread().enable_all().build()?
         };
-        let pinged = settings.ping_every.is_some();
-        let endpoints = fleet(&settings.changeable.endpoints, pinged, None);
+        let endpoints = fleet(&settings.changeable.endpoints, settings.trusts_new(), None);
         let shared = Arc::new(Shared {
             fleet: RwLock::new(Arc::new(endpoints)),
             authenticator: Authenticator::new(&settings.region, settings.changeable.known.clone()),
@@ -96,8 +99,7 @@ impl Server {
             random: Random::new(settings.seed),
             calls: Calls::default(),
             lookups: Lookups::default(),
-            been_well: AtomicBool::new(false),
-            queue: settings.queue.clone().map(Queue::open).transpose()?,
+            queue,
             tls: RwLock::new(settings.changeable.tls.clone().map(TlsAcceptor::from)),
             connections: AtomicUsize::new(0),
             settings,
@@ -132,9 +134,9 @@ impl Server {
 
     /// Answers for other endpoints and callers from now on; calls in flight end as they began.
     pub fn change(&self, changed: &Changeable) {
-        let pinged = self.shared.settings.ping_every.is_some();
+        let trusted = self.shared.settings.trusts_new();
         let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
-        *fleet = Arc::new(fleet::fleet(&changed.endpoints, pinged, Some(&fleet)));
+        *fleet = Arc::new(fleet::fleet(&changed.endpoints, trusted, Some(&fleet)));
         drop(fleet);
         self.shared.authenticator.replace(changed.known.clone());
         let tls = changed.tls.clone().map(TlsAcceptor::from);
@@ -149,6 +151,11 @@ impl Server {
     /// How many requests for later wait.
     pub fn queue_depth(&self) -> usize {
         self.shared.queue.as_ref().map_or(0, Queue::depth)
+    }
+
+    /// How often a result of theirs could not be written where it should be.
+    pub fn queue_unwritten(&self) -> usize {
+        self.shared.queue.as_ref().map_or(0, Queue::unwritten)
     }
 
     /// How the containers are.
@@ -230,18 +237,21 @@ async fn connection(
 ) {
     let limits = shared.settings.limits;
     let _counted = Counted::new(Arc::clone(&shared));
+    let link = Link::new(stream);
     let acceptor = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
     let peer = match acceptor {
-        None => Peer::plain(stream),
+        None => Peer::plain(link.clone(), limits.send_timeout),
         // A handshake has as long as a head.
         Some(acceptor) => {
-            match tokio::time::timeout(limits.head_timeout, Peer::tls(stream, &acceptor)).await {
+            let shaking = Peer::tls(link.clone(), &acceptor, limits.send_timeout);
+            match tokio::time::timeout(limits.head_timeout, shaking).await {
                 Ok(Ok(peer)) => peer,
                 Ok(Err(_)) | Err(_) => return,
             }
         }
     };
-    let service = service_fn(move |request| respond(Arc::clone(&shared), from, request));
+    let service =
+        service_fn(move |request| respond(Arc::clone(&shared), from, link.clone(), request));
     let exchange = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)

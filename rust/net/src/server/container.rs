@@ -52,6 +52,7 @@ pub(super) struct Container {
     path: Option<Uri>,
     in_flight: AtomicUsize,
     healthy: AtomicBool,
+    been_well: AtomicBool,
     missed: AtomicUsize,
     idle: Mutex<Vec<Connection>>,
 }
@@ -73,6 +74,7 @@ impl Container {
             models: Models::default(),
             in_flight: AtomicUsize::new(0),
             healthy: AtomicBool::new(healthy),
+            been_well: AtomicBool::new(false),
             missed: AtomicUsize::new(0),
             idle: Mutex::default(),
         }
@@ -82,9 +84,21 @@ impl Container {
         self.healthy.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_healthy(&self, healthy: bool) {
+    /// Whether it has ever answered a ping.
+    pub(super) fn has_been_well(&self) -> bool {
+        self.been_well.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it answered a ping.
+    pub(super) fn answered_ping(&self) {
         self.missed.store(0, Ordering::Relaxed);
-        self.healthy.store(healthy, Ordering::Relaxed);
+        self.been_well.store(true, Ordering::Relaxed);
+        self.healthy.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that it takes no connections: it is left out until it answers a ping.
+    pub(super) fn refused(&self) {
+        self.healthy.store(false, Ordering::Relaxed);
     }
 
     /// Notes that it did not answer a ping: once may be chance, twice is not.
@@ -129,7 +143,7 @@ impl Container {
         request.headers_mut().extend(headers);
         let lease = Lease::new(self);
         loop {
-            let mut connection = self.take().await?;
+            let (mut connection, is_new) = self.take().await?;
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
@@ -142,6 +156,8 @@ impl Container {
                 }
                 // The connection was closed before it took a byte: the request is still whole.
                 Err(mut failed) => match failed.take_message() {
+                    // One that ends as soon as it is made is not made again and again.
+                    Some(_unsent) if is_new => return Err(NoAnswer::NotSent),
                     Some(unsent) => request = unsent,
                     None => return Err(NoAnswer::Unreachable),
                 },
@@ -149,26 +165,24 @@ impl Container {
         }
     }
 
-    /// An idle connection that is alive, or a new one.
+    /// An idle connection that is alive, or a new one, and whether it is new.
     ///
     /// A call is not idempotent and must not be sent into a connection that the container has
     /// closed, or into which it has said what nobody asked for: then its socket is not quiet.
-    async fn take(&self) -> Result<Connection, NoAnswer> {
+    async fn take(&self) -> Result<(Connection, bool), NoAnswer> {
         while let Some(connection) = self.pop() {
             if connection.sender.is_ready() && connection.link.is_quiet() {
-                return Ok(connection);
+                return Ok((connection, false));
             }
         }
         let address = (self.address.host.as_str(), self.address.port);
         let stream = TcpStream::connect(address).await.map_err(|_failed| NoAnswer::NotSent)?;
-        // Without it a small request may wait for an acknowledgement; a failure costs only that.
-        let _slower = stream.set_nodelay(true);
         let link = Link::new(stream);
         let (sender, driver) =
             handshake(TokioIo::new(link.clone())).await.map_err(|_failed| NoAnswer::NotSent)?;
         // Its end is seen by the connection's next user.
         tokio::spawn(driver);
-        Ok(Connection { sender, link })
+        Ok((Connection { sender, link }, true))
     }
 
     fn pop(&self) -> Option<Connection> {

@@ -21,6 +21,7 @@ use super::body::{self, BodyError};
 use super::call::Reply;
 use super::errors::{ServiceError, quoted};
 use super::frames::Frames;
+use super::link::Link;
 use super::members;
 use super::model::{ASYNC_CONTENT_TYPE, Question, Said};
 use super::outgoing::Outgoing;
@@ -59,6 +60,7 @@ impl From<ServiceError> for Failure {
 pub(super) async fn respond(
     shared: Arc<Shared>,
     peer: SocketAddr,
+    link: Link,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Gone> {
     let request_id = shared.random.id();
@@ -67,7 +69,7 @@ pub(super) async fn respond(
         draft.record.request_id.clone_from(&request_id);
         draft.record.peer = Some(peer);
     }
-    let mut response = match answer(&shared, request, &mut draft).await {
+    let mut response = match answer(&shared, &link, request, &mut draft).await {
         Ok(response) => response,
         Err(Failure::Service(error)) => {
             if let Some(draft) = &mut draft {
@@ -93,6 +95,7 @@ pub(super) async fn respond(
 
 async fn answer(
     shared: &Shared,
+    link: &Link,
     request: Request<Incoming>,
     draft: &mut Option<Draft>,
 ) -> Result<Response<Outgoing>, Failure> {
@@ -135,7 +138,9 @@ async fn answer(
     }
     let timeout = endpoint.model_timeout;
     let question = Question { operation, name: &name, endpoint, headers, body, timeout, limit };
-    let said = question.ask(shared, draft).await?;
+    // A model does not work for a caller who has hung up.
+    let asked = link.while_open(question.ask(shared, draft)).await;
+    let said = asked.unwrap_or(Err(Failure::Gone))?;
     Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout)?)
 }
 

@@ -69,18 +69,18 @@ pub struct ContainerState {
     pub in_flight: usize,
 }
 
-/// Makes a fleet. Containers that are pinged are unhealthy until they have answered; those that
-/// `known` has already keep their connections, their health and their models.
+/// Makes a fleet. Containers are unhealthy until they have answered a ping, unless they are
+/// `trusted`; those that `known` has already keep their connections, their health and their models.
 pub(super) fn fleet(
     endpoints: &HashMap<String, settings::Endpoint>,
-    pinged: bool,
+    trusted: bool,
     known: Option<&Fleet>,
 ) -> Fleet {
     let known = known.map(containers).unwrap_or_default();
     let group = |addresses: &[settings::ContainerAddress]| {
         let container = |address: &settings::ContainerAddress| {
             let same = known.iter().find(|container| container.address == *address);
-            same.map_or_else(|| Arc::new(Container::new(address.clone(), !pinged)), Arc::clone)
+            same.map_or_else(|| Arc::new(Container::new(address.clone(), trusted)), Arc::clone)
         };
         Group { containers: addresses.iter().map(container).collect() }
     };
@@ -183,6 +183,11 @@ impl Endpoint {
 }
 
 impl Group {
+    /// Whether one of them has ever answered a ping: before that, they are still starting.
+    pub(super) fn has_been_well(&self) -> bool {
+        self.containers.iter().any(|container| container.has_been_well())
+    }
+
     /// Whether calls may name one of the containers.
     pub(super) fn is_direct(&self) -> bool {
         self.containers.iter().any(|container| container.address.hostname.is_some())
@@ -273,7 +278,7 @@ mod tests {
             shares.len() == 4 && shares.values().all(|share| (60..140).contains(share)),
             "{shares:?}"
         );
-        group.containers[0].set_healthy(false);
+        group.containers[0].refused();
         for (prefix, was) in prefixes.iter().zip(before) {
             let is = placed(&group, prefix);
             assert!(if was == 1 { is != 1 } else { is == was });
@@ -284,7 +289,7 @@ mod tests {
     fn equal_containers_share_and_unhealthy_ones_are_left_out() {
         let group = group(3);
         let random = Random::new([5, 6]);
-        group.containers[1].set_healthy(false);
+        group.containers[1].refused();
         let mut chosen = HashMap::new();
         for _ in 0..1000 {
             let port = group.choose(Wish::default(), &[], &random).unwrap().address.port;

@@ -1,4 +1,4 @@
-//! Asking containers how they are; native only, for `serve`.
+//! Asking containers how they are. Twin: `_pure/server/health.py`.
 //!
 //! `GET /ping`, and 200 is well:
 //! <https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html>.
@@ -26,11 +26,9 @@ pub(super) async fn watch(shared: Arc<Shared>, every: Duration) {
         let fleet = Arc::clone(&shared.fleet.read().unwrap_or_else(PoisonError::into_inner));
         let mut pings = JoinSet::new();
         for container in fleet::containers(&fleet) {
-            let shared = Arc::clone(&shared);
             pings.spawn(async move {
                 if tokio::time::timeout(PATIENCE, ping(&container)).await == Ok(true) {
-                    container.set_healthy(true);
-                    shared.is_well();
+                    container.answered_ping();
                 } else {
                     container.missed_ping();
                 }

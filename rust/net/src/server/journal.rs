@@ -3,12 +3,15 @@
 //! An embedded database (redb) with one row a request. A row is there, and synced, before its
 //! caller is told that the request was accepted; it goes when the result has been written. A process
 //! that is killed in between does the request again: at least once, never not at all.
+#![allow(clippy::result_large_err, reason = "redb's error, which is rarely made")]
 
 use std::io;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{Database, Error, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 /// What a request is, as JSON. The row's number is its age.
@@ -36,73 +39,116 @@ pub(super) struct Request {
 
 /// The rows.
 pub(super) struct Journal {
-    database: Database,
+    path: PathBuf,
+    /// `None` after a failure of the disk: the file is then opened anew before it is used.
+    database: Mutex<Option<Database>>,
 }
 
 impl Journal {
     /// Opens the database, making it if there is none.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let database = Database::create(path).map_err(io::Error::other)?;
-        let made = database.begin_write().map_err(io::Error::other)?;
-        made.open_table(REQUESTS).map_err(io::Error::other)?;
-        made.open_table(BODIES).map_err(io::Error::other)?;
-        made.commit().map_err(io::Error::other)?;
-        Ok(Self { database })
+        let database = Mutex::new(Some(open(path)?));
+        Ok(Self { path: path.to_owned(), database })
     }
 
     /// Keeps a request; once this returns, it survives the process and the machine.
     pub(super) fn add(&self, request: &Request, body: &[u8]) -> io::Result<u64> {
         let text = serde_json::to_vec(request)?;
-        let write = self.database.begin_write().map_err(io::Error::other)?;
-        let number = {
-            let mut requests = write.open_table(REQUESTS).map_err(io::Error::other)?;
-            let last = requests.last().map_err(io::Error::other)?;
-            let number = last.map_or(0, |(number, _)| number.value() + 1);
-            requests.insert(number, text.as_slice()).map_err(io::Error::other)?;
-            if request.input.is_none() {
-                let mut bodies = write.open_table(BODIES).map_err(io::Error::other)?;
-                bodies.insert(number, body).map_err(io::Error::other)?;
-            }
-            number
-        };
-        write.commit().map_err(io::Error::other)?;
-        Ok(number)
+        self.with(|database| {
+            let write = database.begin_write()?;
+            let number = {
+                let mut requests = write.open_table(REQUESTS)?;
+                let number = requests.last()?.map_or(0, |(number, _)| number.value() + 1);
+                requests.insert(number, text.as_slice())?;
+                if request.input.is_none() {
+                    write.open_table(BODIES)?.insert(number, body)?;
+                }
+                number
+            };
+            write.commit()?;
+            Ok(number)
+        })
     }
 
     /// The body that came with a request.
     pub(super) fn body(&self, number: u64) -> io::Result<Bytes> {
-        let read = self.database.begin_read().map_err(io::Error::other)?;
-        let bodies = read.open_table(BODIES).map_err(io::Error::other)?;
-        let body = bodies.get(number).map_err(io::Error::other)?;
-        Ok(body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.value())))
+        self.with(|database| {
+            let bodies = database.begin_read()?.open_table(BODIES)?;
+            let body = bodies.get(number)?;
+            Ok(body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.value())))
+        })
     }
 
     /// Forgets a request.
     pub(super) fn remove(&self, number: u64) -> io::Result<()> {
-        let write = self.database.begin_write().map_err(io::Error::other)?;
-        {
-            let mut requests = write.open_table(REQUESTS).map_err(io::Error::other)?;
-            requests.remove(number).map_err(io::Error::other)?;
-            let mut bodies = write.open_table(BODIES).map_err(io::Error::other)?;
-            bodies.remove(number).map_err(io::Error::other)?;
-        }
-        write.commit().map_err(io::Error::other)
+        self.with(|database| {
+            let write = database.begin_write()?;
+            write.open_table(REQUESTS)?.remove(number)?;
+            write.open_table(BODIES)?.remove(number)?;
+            write.commit()?;
+            Ok(())
+        })
     }
 
     /// Every request, the oldest first.
     pub(super) fn all(&self) -> io::Result<Vec<(u64, Request)>> {
-        let read = self.database.begin_read().map_err(io::Error::other)?;
-        let requests = read.open_table(REQUESTS).map_err(io::Error::other)?;
-        let rows = requests.iter().map_err(io::Error::other)?;
-        rows.map(|row| {
-            let (number, text) = row.map_err(io::Error::other)?;
-            Ok((number.value(), serde_json::from_slice(text.value())?))
-        })
-        .collect()
+        let rows = self.with(|database| {
+            let requests = database.begin_read()?.open_table(REQUESTS)?;
+            let mut rows = Vec::new();
+            for row in requests.iter()? {
+                let (number, text) = row?;
+                rows.push((number.value(), text.value().to_vec()));
+            }
+            Ok(rows)
+        });
+        rows?
+            .into_iter()
+            .map(|(number, text)| Ok((number, serde_json::from_slice(&text)?)))
+            .collect()
     }
+
+    /// Does something with the database. After an error of the disk redb takes nothing more: the
+    /// file is closed, and opened by whoever comes next.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Error>) -> io::Result<T> {
+        let mut database = self.lock();
+        let opened = match database.take() {
+            Some(opened) => opened,
+            None => open(&self.path)?,
+        };
+        let (done, still_opened) = unharmed(move || {
+            let done = work(&opened);
+            let fails = matches!(done, Err(Error::Io(_) | Error::PreviousIo));
+            // Closed in here, too, where a panic does no harm.
+            (done, if fails { None } else { Some(opened) })
+        })?;
+        *database = still_opened;
+        done.map_err(io::Error::other)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Database>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(path: &Path) -> io::Result<Database> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let made = unharmed(|| {
+        let database = Database::create(path)?;
+        let write = database.begin_write()?;
+        write.open_table(REQUESTS)?;
+        write.open_table(BODIES)?;
+        write.commit()?;
+        Ok::<_, Error>(database)
+    });
+    made?.map_err(io::Error::other)
+}
+
+/// Does something with redb, which panics where a damaged file contradicts itself.
+fn unharmed<T>(work: impl FnOnce() -> T) -> io::Result<T> {
+    let damaged = |_panic| io::Error::other("the file is damaged");
+    catch_unwind(AssertUnwindSafe(work)).map_err(damaged)
 }
 
 #[cfg(test)]

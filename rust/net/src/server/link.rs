@@ -1,14 +1,20 @@
-//! A connection's socket, of which the pool keeps a hold while hyper reads and writes.
+//! A connection's socket, of which somebody keeps a hold while hyper reads and writes: the pool of a
+//! container, which must know whether it is quiet, or an exchange, whose caller may hang up.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+
+/// How often somebody who waits for a model looks whether its caller is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A socket that two hold.
 #[derive(Clone)]
@@ -16,7 +22,42 @@ pub(super) struct Link(Arc<TcpStream>);
 
 impl Link {
     pub(super) fn new(stream: TcpStream) -> Self {
+        // Without it a small message may wait for an acknowledgement; a failure costs only that.
+        let _slower = stream.set_nodelay(true);
         Self(Arc::new(stream))
+    }
+
+    /// Ends it in both directions.
+    pub(super) fn end(&self) {
+        // It may have ended by itself.
+        let _ended = SockRef::from(&*self.0).shutdown(Shutdown::Both);
+    }
+
+    /// Does something as long as the peer is there; `None` if it has left before.
+    ///
+    /// A peer that has hung up looks like one who only says that no more requests will come. What is
+    /// done within a second is done for both.
+    pub(super) async fn while_open<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout(LOOK_EVERY, work.as_mut()).await {
+                Ok(done) => return Some(done),
+                Err(_elapsed) if self.has_ended() => return None,
+                Err(_elapsed) => {}
+            }
+        }
+    }
+
+    /// Whether the peer has ended its side, whatever is still to be read.
+    fn has_ended(&self) -> bool {
+        let mut ready = pin!(self.0.ready(Interest::READABLE));
+        // The runtime knows; nothing is waited for.
+        let mut context = Context::from_waker(Waker::noop());
+        match ready.as_mut().poll(&mut context) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
     }
 
     /// Whether nothing has arrived: neither bytes nor the end. It asks the system, not the runtime,
@@ -36,13 +77,21 @@ impl AsyncRead for Link {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
+            let room = buffer.remaining();
+            let mut arrived = None;
+            // Less than there was room for is all that there was: the runtime is told so, which
+            // saves asking the system. An end of the stream is no such case.
+            let read = self.0.try_io(Interest::READABLE, || match self.0.try_read_buf(buffer) {
+                Ok(count) if 0 < count && count < room => {
+                    arrived = Some(count);
+                    Err(io::ErrorKind::WouldBlock.into())
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                other => other,
+            });
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && arrived.is_none() => {}
+                Err(error) if arrived.is_none() => return Poll::Ready(Err(error)),
+                _ => return Poll::Ready(Ok(())),
             }
         }
     }

@@ -33,7 +33,7 @@ mod sessions;
 mod settings;
 mod storage;
 
-pub use accept::Server;
+pub use accept::{Server, StartError};
 pub use call::{Call, Parts, Whole};
 pub use fleet::ContainerState;
 pub use locations::Location;

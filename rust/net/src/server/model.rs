@@ -194,6 +194,11 @@ impl Question<'_> {
         if self.endpoint.models_folder.is_some() && target_model.is_none() {
             return Err(ServiceError::member_required(self.name, "TargetModel").into());
         }
+        if target_model.is_some_and(|model| model.split('/').any(|part| part == "..")) {
+            // The containers would read what lies beside the folder of the models.
+            let constraint = "Member must not have .. for a part";
+            return Err(ServiceError::invalid_member("targetModel", constraint).into());
+        }
         let wish = Wish {
             hostname: hostname.filter(|_| group.is_direct()),
             session: session.map(|place| place.container.as_str()),
@@ -206,15 +211,15 @@ impl Question<'_> {
                 // Nothing was sent, so another one may be asked in its place.
                 Err(Failed::NoAnswer(NoAnswer::NotSent)) => {
                     if shared.settings.ping_every.is_some() {
-                        container.set_healthy(false);
+                        container.refused();
                     }
                     tried.push(Arc::clone(container));
                 }
                 Err(failed) => return Err(self.said_of(shared, failed)),
             }
         }
-        if tried.is_empty() && shared.settings.ping_every.is_some() {
-            return Err(if shared.has_been_well() {
+        if shared.settings.ping_every.is_some() {
+            return Err(if group.has_been_well() {
                 ServiceError::service_unavailable()
             } else {
                 ServiceError::model_not_ready()

@@ -154,7 +154,12 @@ async fn load(
         }
     };
     let state = tokio::time::timeout(LOAD_TIMEOUT, loading).await;
-    progress.send_replace(state.unwrap_or(State::Failed(0, String::new())));
+    let state = state.unwrap_or(State::Failed(0, String::new()));
+    if matches!(state, State::Failed(..)) {
+        // Whoever waits is told; names that callers make up are not kept.
+        container.models.lock().remove(&name);
+    }
+    progress.send_replace(state);
 }
 
 async fn ask(

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::exchange::Failure;
 use super::journal::{Journal, Request};
 use super::locations::Location;
 use super::model::Question;
-use super::storage::{Storage, StorageSettings, blocking};
+use super::storage::{NotWritten, Storage, StorageSettings, blocking};
 
 /// The longest body that may come with a request.
 pub(super) const MAX_INLINE_BYTES: usize = 128_000;
@@ -81,6 +82,7 @@ pub(super) struct Queue {
     journal: Option<Arc<Journal>>,
     waiting: Mutex<VecDeque<Waiting>>,
     arrived: Notify,
+    unwritten: AtomicUsize,
 }
 
 impl Queue {
@@ -97,8 +99,14 @@ impl Queue {
                 body: Bytes::new(),
             }));
         }
-        let arrived = Notify::new();
-        Ok(Self { settings, storage, journal, waiting: Mutex::new(waiting), arrived })
+        Ok(Self {
+            settings,
+            storage,
+            journal,
+            waiting: Mutex::new(waiting),
+            arrived: Notify::new(),
+            unwritten: AtomicUsize::new(0),
+        })
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -193,6 +201,36 @@ impl Queue {
         })
     }
 
+    /// Writes what came of a request; false if there can be no object that says so. It then stays
+    /// in the journal, for a next process with other settings.
+    async fn write(&self, request: &Request, mut place: Location, mut content: Bytes) -> bool {
+        loop {
+            match self.storage.write(&place, content.clone()).await {
+                Ok(()) => return true,
+                // Nothing that was accepted is lost because a disk is full or a network away.
+                Err(NotWritten::Now) => {
+                    self.unwritten.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(WRITE_PAUSE).await;
+                }
+                Err(NotWritten::Never) => {
+                    self.unwritten.fetch_add(1, Ordering::Relaxed);
+                    let words = format!("The result cannot be written at {place}.");
+                    // A location when it was written down; the same one is not tried twice.
+                    match Location::parse(&request.failure) {
+                        Some(failure) if failure != place => place = failure,
+                        _ => return false,
+                    }
+                    content = format!("{{\"Message\":{}}}", quoted(&words)).into();
+                }
+            }
+        }
+    }
+
+    /// How often something could not be written where it should be.
+    pub(super) fn unwritten(&self) -> usize {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -214,11 +252,8 @@ pub(super) async fn work(shared: Arc<Shared>, mut stopping: watch::Receiver<Opti
         }
         match result_of(&shared, queue, &waiting).await {
             Outcome::Done(location, content) => {
-                // Nothing that was accepted is lost because a disk is full or a network away.
-                while queue.storage.write(&location, content.clone()).await.is_err() {
-                    tokio::time::sleep(WRITE_PAUSE).await;
-                }
-                if let Some(journal) = &queue.journal {
+                let written = queue.write(&waiting.request, location, content).await;
+                if let (true, Some(journal)) = (written, &queue.journal) {
                     let journal = Arc::clone(journal);
                     let _done_again_at_worst =
                         blocking(move || journal.remove(waiting.number)).await;

@@ -186,7 +186,10 @@ impl Inside {
         }
         // What S3 says about it may name the key; the status says enough.
         let _said = response.read(None);
-        Err(io::Error::other(format!("S3 answered {}", response.head.status)))
+        let status = response.head.status;
+        // 400 is for what can never be, such as a key that is too long.
+        let kind = if status == 400 { io::ErrorKind::InvalidInput } else { io::ErrorKind::Other };
+        Err(io::Error::new(kind, format!("S3 answered {status}")))
     }
 }
 

@@ -100,6 +100,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a whole body may take to arrive.
     pub body_timeout: Duration,
+    /// How long a caller may take nothing of an answer.
+    pub send_timeout: Duration,
     /// How many connections there may be at a time; more wait to be accepted.
     pub max_connections: usize,
 }
@@ -111,6 +113,7 @@ impl Default for Limits {
             max_head_bytes: 65_536,
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(600),
+            send_timeout: Duration::from_secs(60),
             max_connections: 65_536,
         }
     }
@@ -145,6 +148,8 @@ pub struct Settings {
     pub session_seconds: i64,
     /// How often containers are asked for their health; `None` for never.
     pub ping_every: Option<Duration>,
+    /// Whether a container is left out until its first good ping; else it counts as well until then.
+    pub ping_first: bool,
     /// The queue of asynchronous invocations, if there are any.
     pub queue: Option<QueueSettings>,
     /// How many threads serve connections.
@@ -158,6 +163,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a container of which nothing is known yet counts as well.
+    pub(super) fn trusts_new(&self) -> bool {
+        self.ping_every.is_none() || !self.ping_first
+    }
+
     /// The time of day, in seconds since 1970.
     pub(super) fn now(&self) -> i64 {
         i64::try_from((self.clock)().as_secs()).unwrap_or(i64::MAX)

@@ -1,7 +1,7 @@
 //! Where the inputs and outputs of asynchronous invocations are: a folder, or S3 itself.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -16,6 +16,15 @@ pub enum StorageSettings {
     Folder(PathBuf),
     /// An endpoint of S3, or of something that speaks like it.
     S3(S3Settings),
+}
+
+/// Why an object was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotWritten {
+    /// A disk is full, or a network away: later it may be.
+    Now,
+    /// There can be no object of that name.
+    Never,
 }
 
 /// Reads and writes objects.
@@ -47,14 +56,29 @@ impl Storage {
     }
 
     /// Writes an object, whole or not at all.
-    pub(super) async fn write(&self, location: &Location, content: Bytes) -> io::Result<()> {
-        match self {
+    pub(super) async fn write(
+        &self,
+        location: &Location,
+        content: Bytes,
+    ) -> Result<(), NotWritten> {
+        let written = match self {
             Self::Folder(folder) => {
                 let file = location.file(folder);
                 blocking(move || write_file(&file, &content)).await
             }
             Self::S3(s3) => s3.put(location, content).await,
-        }
+        };
+        written.map_err(|error| match error.kind() {
+            // A part of the name is too long for a file, or is a folder where it should be a file,
+            // or the other way round.
+            ErrorKind::AlreadyExists
+            | ErrorKind::DirectoryNotEmpty
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory => NotWritten::Never,
+            _ => NotWritten::Now,
+        })
     }
 }
 

@@ -1,0 +1,62 @@
+"""Callers who hang up, or do not read, and containers that close: nobody works or waits in vain."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.containers import started
+from tests.support.front_door import Door
+from tests.support.raw_http import connect, exchange, signed
+
+
+@pytest.mark.parametrize("operation", ["invocations", "invocations-response-stream"])
+def test_a_caller_that_hangs_up_while_the_model_thinks_cancels_the_call(operation):
+    with started() as container, Door({"e": {"A": (1.0, [container.url])}}) as door:
+        client = door.client()
+        with connect(door) as sock:
+            sock.sendall(signed(door, "e", b"watch 20", path=f"/endpoints/e/{operation}"))
+            # The model has the call; what comes before its caller is gone is another test's.
+            time.sleep(0.1)
+        deadline = time.monotonic() + 10
+        left = b""
+        while not left and time.monotonic() < deadline:
+            time.sleep(0.05)
+            left = client.invoke_endpoint(EndpointName="e", Body=b"left ")["Body"].read()
+        assert left == b"hung up"
+
+
+def test_a_caller_that_only_ends_its_side_gets_a_quick_answer():
+    with Door({"e": {"A": (1.0, lambda request: time.sleep(0.2) or b"here")}}) as door:
+        assert exchange(door, signed(door, "e")).endswith(b"\r\n\r\nhere")
+
+
+def test_a_container_that_ends_every_connection_is_not_asked_for_ever():
+    """It accepts and closes, before anything was sent: each call tries it once, and is told."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+
+        def close():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = server.accept()[0]
+                    accepted.append(1)
+                    linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    connection.close()
+
+        thread = threading.Thread(target=close, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with Door({"e": {"A": (1.0, [url])}}) as door:
+            client = door.client()
+            for _ in range(5):
+                with pytest.raises(ClientError, match="ModelError"):
+                    client.invoke_endpoint(EndpointName="e", Body=b"x")
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(accepted) == 5
