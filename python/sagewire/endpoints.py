@@ -161,7 +161,7 @@ class Origin:
         if scheme not in _DEFAULT_PORTS:
             raise HTTPClientError(error=f"Not supported URL scheme {scheme}")
         self.scheme = scheme
-        self.port = _port_number(port) if port else _DEFAULT_PORTS[scheme]
+        self.port = _port_number(port, path) if port else _DEFAULT_PORTS[scheme]
         self.host = host.strip("[]")
         self.host_header = host.removesuffix(".")
         if self.port != _DEFAULT_PORTS[scheme]:
@@ -183,7 +183,11 @@ def check_url(endpoint_url: str) -> None:
     # A port that is no number is found out when the first call connects, as in boto3.
     brackets = set("[]") & set(port)
     if set("\t\r\n") & set(endpoint_url) or brackets or not (_is_address(host) or _is_name(host)):
-        raise ValueError(f"Invalid endpoint: {endpoint_url}")
+        # Whatever stands in front of the host may be somebody's password.
+        before, at, after = endpoint_url.rpartition("@")
+        scheme, separator, _ = before.rpartition("://")
+        shown = f"{scheme}{separator}***@{after}" if at else endpoint_url
+        raise ValueError(f"Invalid endpoint: {shown}")
 
 
 def _split_scheme(url: str) -> "tuple[str, str]":
@@ -223,9 +227,11 @@ def _is_name(host: str) -> bool:
     )
 
 
-def _port_number(text: str) -> int:
+def _port_number(text: str, rest: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"Port could not be cast to integer value as {text!r}")
+        # With an @ behind it, it is not the port: a password, perhaps, that has a slash in it.
+        shown = "***" if "@" in rest else repr(text)
+        raise ValueError(f"Port could not be cast to integer value as {shown}")
     port = int(text)
     if port > 65535:
         raise ValueError("Port out of range 0-65535")

@@ -339,3 +339,59 @@ def test_an_original_status_that_is_no_number(
             client.invoke_endpoint(EndpointName="ep", Body=b"")
     assert raised.value.original_status_code is None
     assert raised.value.response["Error"] == {"Message": "m", "Code": "ModelError"}
+
+
+class Odd(io.BytesIO):
+    """A file that says where it is in a way of its own."""
+
+    def seek(self, *_where: int) -> Any:
+        return "here"
+
+
+@pytest.mark.parametrize("config", [None, sagewire.Config(signature_version=sagewire.UNSIGNED)])
+def test_a_file_whose_seek_returns_text(server: CaptureServer, config: Any) -> None:
+    with (
+        sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client,
+        pytest.raises(TypeError, match=r"^Body: "),
+    ):
+        client.invoke_endpoint(EndpointName="ep", Body=Odd(b"x"))
+    assert not server.requests
+
+
+@pytest.mark.parametrize("field", ["user_agent", "user_agent_extra"])
+def test_a_user_agent_that_is_no_text(server: CaptureServer, field: str) -> None:
+    config = sagewire.Config(**{field: "a\ud800"})
+    with (
+        sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client,
+        pytest.raises(HTTPClientError, match=r"Invalid header value .* of User-Agent"),
+    ):
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:s3cr3t@bad_host", "http://***@bad_host"),
+        ("user:s3cr3t@host", "***@host"),
+        ("http://user:s3cr3t@", "http://***@"),
+    ],
+)
+def test_an_endpoints_password_is_not_shown(
+    clean_environment: pytest.MonkeyPatch, url: str, shown: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^Invalid endpoint: ") as raised:
+        sagewire.client(endpoint_url=url, **KEYS)
+    assert str(raised.value) == f"Invalid endpoint: {shown}"
+
+
+def test_a_password_with_a_slash_is_not_shown_as_a_port(clean_environment: Any) -> None:
+    client = sagewire.client(endpoint_url="http://user:s3/cr3t@host", **KEYS)
+    with pytest.raises(ValueError, match=r"^Port could not be cast to integer") as raised:
+        client.invoke_endpoint(EndpointName="ep", Body=b"")
+    assert "s3" not in str(raised.value)
+
+
+def test_a_concurrency_larger_than_any_number_of_the_machine(client: Any) -> None:
+    requests = ({"EndpointName": "ep", "Body": b"x"} for _ in range(3))
+    assert len(list(client.invoke_many(requests, concurrency=10**30))) == 3

@@ -118,6 +118,16 @@ def test_what_is_no_handler_is_refused_in_boto3s_words(handler: Any, words: str)
     Emitter().register("x", dict)  # says nothing of its arguments
 
 
+def test_a_handler_that_nobody_would_await_is_refused() -> None:
+    async def awaited(**_kwargs: Any) -> None:
+        pass
+
+    emitter = Emitter()
+    with pytest.raises(ValueError, match="must not be async: nobody would await it"):
+        emitter.register("x", awaited)
+    assert not emitter.active
+
+
 def test_copies_are_apart_and_pickles_keep_the_handlers() -> None:
     emitter = Emitter()
     emitter.register("x", dict)

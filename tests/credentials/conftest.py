@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagewire.credentials import clock, shared
+from tests.support.fakes import Fake
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,12 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(clock, "sleep", moved.sleep)
     monkeypatch.setattr(clock, "chance", lambda: 0.5)
     return moved
+
+
+@pytest.fixture
+def metadata_at(environment: pytest.MonkeyPatch) -> Callable[[Fake], None]:
+    def point(fake: Fake) -> None:
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "false")
+        environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", fake.url)
+
+    return point

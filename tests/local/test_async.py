@@ -170,6 +170,20 @@ def test_a_folder_of_ones_own(boto, tmp_path):
     assert len(files) == 2
 
 
+@pytest.mark.parametrize(
+    ("folder", "error", "words"),
+    [
+        (5, TypeError, "s3_folder must be str or os.PathLike, not int"),
+        (b"folder", TypeError, "s3_folder must be str or os.PathLike, not bytes"),
+        ("", ValueError, "s3_folder: it is empty; allowed: the path of a folder"),
+        ("a\0b", ValueError, "s3_folder: it has a NUL in it; allowed: the path of a folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_one_is_named(folder, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        LocalEndpoint({"model": handler}, s3_folder=folder)
+
+
 def test_a_temporary_folder_is_removed(boto):
     with LocalEndpoint({"model": handler}) as local:
         answer = invoke(boto(local), Body=b"x")

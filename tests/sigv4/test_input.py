@@ -361,3 +361,14 @@ def test_without_a_time_it_is_now():
     stamp = SIGNER.sign("POST", URL)[0][1]
     signed = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     assert before <= signed <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize("flag", ["normalize_path", "double_encode", "content_sha256_header"])
+@pytest.mark.parametrize("value", [0, 1, "false", None, []])
+def test_flags_are_booleans(flag, value):
+    words = f"^{flag} must be bool, not {type(value).__name__}$"
+    with pytest.raises(TypeError, match=words):
+        Signer(CREDENTIALS, **SCOPE, **{flag: value})
+    if flag != "content_sha256_header":
+        with pytest.raises(TypeError, match=words):
+            Verifier({}, **SCOPE, **{flag: value})

@@ -12,7 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import sagewire
+
 HANG = object()
+
+
+def source_of(**arguments: Any) -> Any:
+    """Return the source of credentials that a new client found."""
+    return sagewire.client(**arguments)._settings.source
 
 
 class Asked:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sagewire.proxies import ProxyRoute
 
 # More idle connections than any process can hold open.
-_NO_LIMIT = 1_000_000
+NO_LIMIT = 1_000_000
 
 
 def pool_arguments(origin: "Origin", settings: "Settings") -> "dict[str, Any]":
@@ -35,7 +35,7 @@ def pool_arguments(origin: "Origin", settings: "Settings") -> "dict[str, Any]":
         "host": origin.host,
         "port": origin.port,
         # As in urllib3, no positive number means no limit.
-        "max_idle": min(most, _NO_LIMIT) if most > 0 else _NO_LIMIT,
+        "max_idle": min(most, NO_LIMIT) if most > 0 else NO_LIMIT,
         "connect_timeout": config.connect_timeout,
         "read_timeout": config.read_timeout,
         "tls": tls,

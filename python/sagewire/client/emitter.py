@@ -78,8 +78,8 @@ class Emitter:
         `unique_id` is registered once, however often it is given; with `unique_id_uses_count` it
         has to be unregistered as often.
 
-        Raises `ValueError` for a handler that is not callable or takes no keyword arguments, or a
-        unique id that is counted once and not the other time.
+        Raises `ValueError` for a handler that is not callable, is `async`, or takes no keyword
+        arguments, or a unique id that is counted once and not the other time.
         """
         self._register(event_name, handler, unique_id, unique_id_uses_count, _MIDDLE)
 
@@ -230,6 +230,9 @@ def _check(handler: "Any") -> None:
         raise ValueError(f"Event handler {handler} must be callable.")  # noqa: TRY004 - boto3's class
     import inspect
 
+    if inspect.iscoroutinefunction(handler):
+        # boto3 would take the coroutine for the handler's answer.
+        raise ValueError(f"Event handler {handler} must not be async: nobody would await it.")
     try:
         takes_keywords = inspect.getfullargspec(handler).varkw
     except TypeError:

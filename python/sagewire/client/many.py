@@ -15,6 +15,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
 from sagewire.client.ambient import Ambient
+from sagewire.client.connecting import NO_LIMIT
 from sagewire.exceptions import InvalidArgumentError
 
 TYPE_CHECKING = False
@@ -171,7 +172,7 @@ def _apart(
         setattr(ambient, name, getattr(client._ambient, name))  # noqa: SLF001 - as above
     ambient.sleep = sleep
     sender.outgoing.ambient = ambient
-    sender.pool = sender.pool.group(connections)
+    sender.pool = sender.pool.group(min(connections, NO_LIMIT))
     core.sender = sender
     core.targets = client._core.targets  # noqa: SLF001 - made when the sender was
     view = object.__new__(type(client))

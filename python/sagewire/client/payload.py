@@ -50,7 +50,7 @@ def of_object(
         # Nothing is there to be read, unless it is a device, which says that it has no length.
         probe = body.read(1 if end <= start else 0)
         text = isinstance(probe, str)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         import io
 
         if not signed and isinstance(error, io.UnsupportedOperation):
@@ -78,7 +78,7 @@ def _bytes(piece: "Any") -> bytes:
     raise TypeError(f"Body: read() gave {type(piece).__name__}; allowed: bytes")
 
 
-def _named(error: "OSError | ValueError") -> "OSError | ValueError":
+def _named(error: "OSError | TypeError | ValueError") -> "OSError | TypeError | ValueError":
     """Return the same kind of error with words that name the argument."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, f"Body: {error.strerror}")

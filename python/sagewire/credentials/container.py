@@ -69,7 +69,7 @@ def _fetch(context: "Context", url: str) -> Credentials:
         given["AccessKeyId"],
         given["SecretAccessKey"],
         given["Token"],
-        dates.parse(given["Expiration"]),
+        dates.parse_answer(given["Expiration"], METHOD),
     )
 
 
@@ -128,7 +128,7 @@ def _asked(line: Line, headers: "Headers") -> "dict[str, Any]":
         raise MetadataRetrievalError(
             error_msg=f"Received error when attempting to retrieve container metadata: {error}"
         ) from None
-    text = answer.body.decode("utf-8")
+    text = answer.body.decode("utf-8", "replace")
     if answer.status != 200:
         raise MetadataRetrievalError(
             error_msg=f"Received non 200 response {answer.status} from container metadata: {text}"

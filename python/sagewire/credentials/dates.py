@@ -34,6 +34,21 @@ def parse(text: object) -> datetime:
         raise ValueError(f"not a date: {text!r} ({error})") from None
 
 
+def parse_answer(text: object, source: str) -> datetime:
+    """Return when credentials end, by the answer of a source of credentials.
+
+    Raises `InvalidCredentialOutputError`, a `ValueError` too, that names the source.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        from sagewire.credential_exceptions import InvalidCredentialOutputError
+
+        raise InvalidCredentialOutputError(
+            provider=source, error_msg=f"the expiration is {error}"
+        ) from None
+
+
 def _zone(text: str) -> timezone:
     if text[0] not in "+-":
         return timezone.utc

@@ -40,7 +40,10 @@ def _read(context: "Context", *also_required: str) -> Credentials:
     if environ.get("AWS_CREDENTIAL_EXPIRATION"):
         from sagewire.credentials.dates import parse
 
-        expires_at = parse(environ["AWS_CREDENTIAL_EXPIRATION"])
+        try:
+            expires_at = parse(environ["AWS_CREDENTIAL_EXPIRATION"])
+        except ValueError as error:
+            raise ValueError(f"AWS_CREDENTIAL_EXPIRATION: {error}") from None
     return Credentials(
         environ["AWS_ACCESS_KEY_ID"],
         environ["AWS_SECRET_ACCESS_KEY"],

@@ -108,7 +108,8 @@ def _role(context: "Context") -> "Credentials | None":
         )
         return None
     access_key_id, secret_access_key, token, expiration = (given[key] for key in keys)
-    return Credentials(access_key_id, secret_access_key, token, _extended(dates.parse(expiration)))
+    ends_at = dates.parse_answer(expiration, METHOD)
+    return Credentials(access_key_id, secret_access_key, token, _extended(ends_at))
 
 
 def _extended(end: "Any") -> "Any":

@@ -55,7 +55,9 @@ def _run(command: str) -> Credentials:
     # Without a shell: `$HOME` or `|` in it are words like any other.
     run = subprocess.run(shlex.split(command), capture_output=True, check=False)  # noqa: S603
     if run.returncode != 0:
-        raise CredentialRetrievalError(provider=METHOD, error_msg=run.stderr.decode("utf-8"))
+        raise CredentialRetrievalError(
+            provider=METHOD, error_msg=run.stderr.decode("utf-8", "replace")
+        )
     parsed = _parsed(run.stdout)
     version = parsed.get("Version", "<Version key not provided>")
     if version != 1:
@@ -74,7 +76,7 @@ def _run(command: str) -> Credentials:
         parsed["AccessKeyId"],
         parsed["SecretAccessKey"],
         parsed.get("SessionToken"),
-        None if expiration is None else dates.parse(expiration),
+        None if expiration is None else dates.parse_answer(expiration, METHOD),
     )
 
 

@@ -21,6 +21,7 @@ from sagewire.sigv4 import Credentials
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from typing import Any
 
     from sagewire.credentials.context import Context
@@ -79,7 +80,7 @@ def _with_session(profile: "Profile") -> "Section":
 
 def _legacy_token(start_url: str) -> str:
     token = cached(start_url, start_url)
-    if dates.parse(token["expiresAt"]).timestamp() <= clock.now():
+    if dates.parse_answer(token["expiresAt"], METHOD).timestamp() <= clock.now():
         raise UnauthorizedSSOTokenError
     access_token: str = token["accessToken"]
     return access_token
@@ -109,14 +110,23 @@ def _fetch(context: "Context", settings: "Section", token: "Callable[[], str]") 
         raise MissingCredentialFieldError(
             provider=METHOD, error_msg=f"the answer has not all of {', '.join(keys)}"
         )
-    from datetime import datetime, timezone
-
     return Credentials(
         given["accessKeyId"],
         given["secretAccessKey"],
         given["sessionToken"],
-        datetime.fromtimestamp(given["expiration"] // 1000, timezone.utc),
+        _moment(given["expiration"]),
     )
+
+
+def _moment(milliseconds: "Any") -> "datetime":
+    from datetime import datetime, timezone
+
+    try:
+        return datetime.fromtimestamp(milliseconds // 1000, timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise InvalidCredentialOutputError(
+            provider=METHOD, error_msg="the expiration is not a number of milliseconds since 1970"
+        ) from None
 
 
 def document(answer: "Answer") -> "dict[str, Any]":

@@ -5,7 +5,11 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 
 import os
 
-from sagewire.credential_exceptions import SSOTokenLoadError, TokenRetrievalError
+from sagewire.credential_exceptions import (
+    MissingCredentialFieldError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
 from sagewire.credentials import clock, dates
 from sagewire.credentials.locks import ForkSafeLock
 from sagewire.exceptions import ClientError, InvalidConfigError
@@ -108,7 +112,7 @@ class Token:
     def _read_or_renew(self, now: float) -> "tuple[str, float]":
         _, name, start_url, _ = self._of
         kept = cached(name, start_url)
-        ends_at = dates.parse(kept["expiresAt"]).timestamp()
+        ends_at = dates.parse_answer(kept["expiresAt"], "sso").timestamp()
         if ends_at - now < _RENEW_FROM and _may_renew(kept, now):
             try:
                 new = self._create(kept, now)
@@ -146,6 +150,11 @@ class Token:
             json.dumps(asked).encode("utf-8"),
         )
         given = document(answer)
+        missing = [key for key in ("accessToken", "expiresIn") if key not in given]
+        if missing:
+            raise MissingCredentialFieldError(
+                provider="sso", error_msg=f"the answer has no {', '.join(missing)}"
+            )
         new = {
             "startUrl": start_url,
             "region": region,
@@ -166,7 +175,7 @@ class Token:
 def _may_renew(kept: "dict[str, Any]", now: float) -> bool:
     if any(key not in kept for key in _TO_RENEW):
         return False
-    return dates.parse(kept["registrationExpiresAt"]).timestamp() > now
+    return dates.parse_answer(kept["registrationExpiresAt"], "sso").timestamp() > now
 
 
 def _path(name: str) -> str:

@@ -157,7 +157,8 @@ def _read(operation: str, answer: "Answer") -> Credentials:
             provider=operation, error_msg=f"the answer of STS has no {', '.join(missing)}"
         )
     access_key_id, secret_access_key, token, expiration = (given[key] for key in keys)
-    return Credentials(access_key_id, secret_access_key, token, dates.parse(expiration))
+    ends_at = dates.parse_answer(expiration, operation)
+    return Credentials(access_key_id, secret_access_key, token, ends_at)
 
 
 def _read_error(answer: "Answer") -> "dict[str, Any]":

@@ -17,7 +17,7 @@ class Storage:
     """
 
     def __init__(self, folder: "str | os.PathLike[str] | None") -> None:
-        self._folder = None if folder is None else os.path.abspath(os.fsdecode(folder))  # noqa: PTH100
+        self._folder = None if folder is None else _checked(folder)
         self._remove: weakref.finalize[..., Storage] | None = None
 
     @property
@@ -42,6 +42,19 @@ class Storage:
 
         bucket, key = split(location, "location", key_needed=True)
         return pathlib.Path(self.folder, bucket, *key.split("/"))
+
+
+def _checked(folder: "str | os.PathLike[str]") -> str:
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f"s3_folder must be str or os.PathLike, not {type(folder).__name__}")
+    path = os.fsdecode(folder)
+    if not path or "\0" in path:
+        raise InvalidArgumentError(
+            argument="s3_folder",
+            problem="it has a NUL in it" if path else "it is empty",
+            allowed="the path of a folder, or None for a temporary one",
+        )
+    return os.path.abspath(path)  # noqa: PTH100 - no pathlib before it is asked for
 
 
 def _remove(folder: str, owner: int) -> None:

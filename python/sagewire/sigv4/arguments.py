@@ -34,6 +34,13 @@ def header_pairs(headers: "Headers") -> "list[tuple[str, str]]":
 WRONG_TEXT = (TypeError, AttributeError, UnicodeEncodeError)
 
 
+def require_flag(argument: str, value: object) -> bool:
+    """Return a flag; `TypeError` that names the argument for what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{argument} must be bool, not {type(value).__name__}")
+    return value
+
+
 def require_texts(method: object, url: object, pairs: "list[tuple[str, str]]") -> None:
     """Raise an error that names the argument that is no text, if one of these is not."""
     require_text("method", method)

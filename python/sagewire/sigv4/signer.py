@@ -9,6 +9,7 @@ from sagewire.sigv4.arguments import (
     bytes_of,
     header_pairs,
     now_or,
+    require_flag,
     require_scope_part,
     require_text,
     require_texts,
@@ -79,9 +80,9 @@ class Signer:
             credentials.token or None,
             region,
             service,
-            bool(normalize_path),
-            bool(double_encode),
-            bool(content_sha256_header),
+            require_flag("normalize_path", normalize_path),
+            require_flag("double_encode", double_encode),
+            require_flag("content_sha256_header", content_sha256_header),
         )
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from sagewire.sigv4.arguments import (
     octet_pairs,
     octets,
     payload_of,
+    require_flag,
     require_scope_part,
     seconds_of,
 )
@@ -67,7 +68,11 @@ class Verifier:
             )
         self._lookup = find
         self._twin = _twin.Verifier(
-            region, service, max_skew, bool(normalize_path), bool(double_encode)
+            region,
+            service,
+            max_skew,
+            require_flag("normalize_path", normalize_path),
+            require_flag("double_encode", double_encode),
         )
 
     def verify(
