@@ -46,6 +46,7 @@ check: $(EXTENSION) $(VENV)/.test $(VENV)/.check $(VENV)/.demo  ## Check formatt
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/house/typed_program.py
 	$(BIN)/python -m mypy.stubtest sagewire._native._ext
 	$(PYTEST) -q tests/house/test_docs.py
 
