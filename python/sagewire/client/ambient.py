@@ -20,6 +20,8 @@ def uniform() -> float:
 # Made by the score: asking the system for every single one would cost as much as a tenth of a call.
 _IDS_AT_ONCE = 64
 _ids: "list[str]" = []
+# The longest that a signal goes unnoticed, as where a call waits for its peer.
+_SLICE_SECONDS = 0.05
 # A child of a fork would otherwise hand out its parent's.
 os.register_at_fork(after_in_child=_ids.clear)
 
@@ -38,6 +40,13 @@ def new_id() -> str:
         made = transport.identities(os.urandom(16 * _IDS_AT_ONCE))
         _ids.extend(made[1:])
         return made[0]
+
+
+def sleep(seconds: float) -> None:
+    """Sleep, in slices: a signal just before a sleep goes unnoticed until the sleep is over."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _SLICE_SECONDS))
 
 
 async def slept(seconds: float) -> None:
@@ -72,8 +81,8 @@ class Ambient:
         self.offset = 0.0
         self.now: Callable[[], float] = time.time
         self.monotonic: Callable[[], float] = time.monotonic
-        self.sleep: Callable[[float], None] = time.sleep
-        self.hold: Callable[[float], None] = time.sleep
+        self.sleep: Callable[[float], None] = sleep
+        self.hold: Callable[[float], None] = sleep
         self.pause: Callable[[float], Awaitable[None]] = slept
         self.stay: Callable[[float], Awaitable[None]] = slept
         self.uniform: Callable[[], float] = uniform

@@ -125,6 +125,9 @@ def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
     except Exception as error:
         hooked.ended(error)
         raise
+    except BaseException:
+        hooked.drop()  # nobody will read it, and who keeps the traceback keeps it
+        raise
     return hooked.result(*answer)
 
 

@@ -28,6 +28,9 @@ it always decides. As there, a driver does what takes time, and asks a `Hooked` 
     except Exception as error:
         hooked.ended(error)
         raise
+    except BaseException:
+        hooked.drop()
+        raise
     return hooked.result(*answer)               # or raises the service's error
 """
 
@@ -159,7 +162,7 @@ class Hooked(Steps):
                 context=self._context,
             )
         except BaseException:
-            self._drop()
+            self.drop()
             raise
         if http.status_code >= 300:
             code = self._context.get("error_code_override")
@@ -171,7 +174,7 @@ class Hooked(Steps):
 
     def ended(self, error: Exception) -> None:
         """Tell the handlers that the call has no answer."""
-        self._drop()
+        self.drop()
         self.call.abandon(error)
         self._emit("after-call-error", exception=error, context=self._context)
 
@@ -271,7 +274,7 @@ class Hooked(Steps):
         else:
             seconds = self.needs_retry(_never)
         if seconds is not None:
-            self._drop()
+            self.drop()
             return None, seconds
         if answer is None:
             described, self._attempts = self.call.succeeded(status, headers)
@@ -314,7 +317,7 @@ class Hooked(Steps):
         """Say what the retry mode says."""
         return self._own_retry()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Close a response that nobody will read."""
         response, self._raw = self._raw, None
         if response is not None:

@@ -55,14 +55,35 @@ class Line:
     __slots__ = ("_arguments", "_loaded", "_loop", "pool", "shared")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, arguments: "dict[str, Any]") -> None:
-        from sagewire._impl import reactor
-
         self.shared = Shared(loop)
         self._loop = loop
         self._arguments = arguments
         self._loaded = False
-        self.pool = reactor.Pool(loop, **arguments)
-        self.pool.start()
+        # `None` until it is needed, and again from `close` on.
+        self.pool: Any = None
+        self.open()
+
+    def open(self) -> "Any":
+        """Return the pool, a new one if it is closed."""
+        if self.pool is None:
+            from sagewire._impl import reactor
+
+            self.pool = reactor.Pool(self._loop, **self._arguments)
+            self.pool.start()
+        return self.pool
+
+    def close(self) -> None:
+        """Drop the idle connections and, unless others are in use, the pool: it has a descriptor.
+
+        For the loop's own thread, or once the loop is over.
+        """
+        pool = self.pool
+        if pool is None:
+            return
+        pool.close()
+        if self._loop.is_closed() or pool.snapshot()[1] == 0:
+            self.pool = None
+            pool.abandon()
 
     def __del__(self) -> None:
         # The loop watches the pool, and would keep it. It is the loop's thread that may end it.
@@ -93,7 +114,8 @@ class Line:
             if proxy is None:
                 raise
             raise blamed(proxy, error) from None
-        connection = self.pool.dial(addresses, monotonic() - started, url, call.left())
+        pool = self.pool or self.open()
+        connection = pool.dial(addresses, monotonic() - started, url, call.left())
         try:
             await connection.connected()
         except BaseException:
@@ -181,9 +203,10 @@ class AsyncSender:
         else:
             hashed = call.hashed()
         url = request.url
-        connection = line.pool.take_idle(url) or await line.connect(url, call)
-        try:
-            head = outgoing.template(call.options).head(
+        template = outgoing.template(call.options)
+
+        def make_head() -> bytes:
+            return template.head(
                 signer,
                 floor(outgoing.ambient.clock()),
                 url,
@@ -195,6 +218,18 @@ class AsyncSender:
                 call.identity,
                 call.progress,
             )
+
+        pool = line.pool or line.open()
+        connection = pool.take_idle(url)
+        if connection is None:
+            # What cannot be sent is refused before anybody is connected to.
+            try:
+                make_head()
+            except (UnicodeEncodeError, InvalidArgumentError):
+                raise faulty_header(request) from None
+            connection = await line.connect(url, call)
+        try:
+            head = make_head()
             if not streamed:
                 return await connection.exchange(head, body, call.left())
             await connection.begin(head, request.length is None, call.left())
@@ -219,7 +254,7 @@ class AsyncSender:
             self._lines = {}
         for other, line in list(self._lines.items()):
             if other.is_closed():
-                line.pool.abandon()
+                line.close()
                 self._lines.pop(other, None)
         line = self._lines[loop] = Line(loop, self._arguments)
         return line
@@ -233,20 +268,20 @@ class AsyncSender:
         """Return how many connections are open, busy and idle, and how many calls wait."""
         if self._process != os.getpid():
             return (0, 0, 0, 0)
-        counts = [line.pool.snapshot() for line in list(self._lines.values())]
+        pools = [line.pool for line in list(self._lines.values())]
+        counts = [pool.snapshot() for pool in pools if pool is not None]
         return tuple(map(sum, zip((0, 0, 0, 0), *counts, strict=True)))
 
     def close(self) -> None:
-        """Drop the idle connections of the running loop, and all of loops that are over."""
+        """Drop what is idle on the running loop, and all of loops that are over."""
         if self._process != os.getpid():
             return
         running = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises without one
         for loop, line in list(self._lines.items()):
+            if loop.is_closed() or loop is running:
+                line.close()
             if loop.is_closed():
-                line.pool.abandon()
                 self._lines.pop(loop, None)
-            elif loop is running:
-                line.pool.close()
 
 
 def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> AsyncSender:
@@ -285,6 +320,9 @@ async def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
     except Exception as error:
         hooked.ended(error)
         raise
+    except BaseException:
+        hooked.drop()  # nobody will read it, and who keeps the traceback keeps it
+        raise
     return hooked.result(*answer)
 
 
@@ -320,7 +358,8 @@ async def _answered(
         sender, proxy = core.way_to(sending.origin, call.read_timeout)
         sending.through(proxy)
         line = sender.line()
-        connection = line.pool.take_idle(sending.url) or await line.connect(sending.url, call)
+        pool = line.pool or line.open()
+        connection = pool.take_idle(sending.url) or await line.connect(sending.url, call)
         try:
             response = await _send(connection, sending, call)
         except BaseException:

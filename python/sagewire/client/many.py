@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 # Requests that are taken from the iterable ahead of the result that is given out next, for each
 # thread: with one to spare a thread finds its next request without waiting for the caller.
 _AHEAD_PER_THREAD = 2
-# How long the end waits for threads that are about to end, in seconds. Only one that is looking a
-# name up, connecting, or inside a body's own `read` takes longer; it ends with that.
+# The longest that a signal goes unnoticed, in seconds.
+_SLICE_SECONDS = 0.05
+# How long the end waits for threads that are about to end, in seconds. Only one inside a body's own
+# `read` takes longer, or one that waits for credentials; it ends with that.
 _PATIENCE_SECONDS = 5.0
 
 
@@ -117,9 +119,13 @@ class Crew:
         """Wait for the next call that is done; return its number and its result or `Failed`."""
         if os.getpid() != self._process:
             raise RuntimeError("invoke_many was begun in the parent of this process")
-        done = self._done.get()
-        self._waiting -= 1
-        return done
+        while True:
+            try:
+                done = self._done.get(timeout=_SLICE_SECONDS)
+            except Empty:
+                continue  # a signal just before the wait goes unnoticed until it is over
+            self._waiting -= 1
+            return done
 
     def end(self) -> None:
         """End what is in flight, and the threads."""

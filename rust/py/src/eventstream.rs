@@ -153,17 +153,21 @@ impl Reader {
         decoder.forget();
         if decoder.failure().is_none() {
             // Reading and checking are one stretch without the interpreter.
-            self.response.get().turn(py, |response| {
-                py.detach(|| {
-                    while !response.is_over() {
-                        decoder.fill(|buffer| response.read_some(buffer))?;
-                        if decoder.ready().len() > 0 || decoder.failure().is_some() {
-                            break;
+            self.response.get().turn(
+                py,
+                |response| !response.is_over(),
+                |response| {
+                    py.detach(|| {
+                        while !response.is_over() {
+                            decoder.fill(|buffer| response.read_some(buffer))?;
+                            if decoder.ready().len() > 0 || decoder.failure().is_some() {
+                                break;
+                            }
                         }
-                    }
-                    Ok(())
-                })
-            })?;
+                        Ok(())
+                    })
+                },
+            )?;
         }
         if decoder.ready().len() == 0 {
             at_end(py, decoder, decoder.unfinished())?;

@@ -99,7 +99,7 @@ impl Reactor {
             tls,
             proxy: proxy.map(|proxy| proxy.get().settings()),
             tcp_keepalive,
-            interrupt: signals::ask,
+            interrupt: signals::INTERRUPT,
         })?;
         Ok(Self {
             process: engine.process(),
@@ -115,7 +115,7 @@ impl Reactor {
     /// Have the loop watch the engine's descriptor.
     fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let descriptor = lock(&slf.get().engine).descriptor();
+        let Some(descriptor) = lock(&slf.get().engine).descriptor() else { return Ok(()) };
         let turn = slf.getattr(intern!(py, "_turn"))?;
         slf.get().event_loop.bind(py).call_method1("add_reader", (descriptor, turn))?;
         Ok(())
@@ -192,16 +192,19 @@ impl Reactor {
         }
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         drop(waiting);
-        lock(&self.engine).abandon();
         let event_loop = self.event_loop.bind(py);
+        let descriptor = lock(&self.engine).descriptor();
+        if let Some(descriptor) = descriptor
+            && !event_loop.call_method0("is_closed")?.is_truthy()?
+        {
+            // Before its number is somebody else's.
+            event_loop.call_method1("remove_reader", (descriptor,))?;
+        }
+        lock(&self.engine).abandon();
         // The loop would keep us until it rings.
         let armed = lock(&self.armed).take();
         if let Some((_, alarm)) = armed {
             alarm.bind(py).call_method0(intern!(py, "cancel"))?;
-        }
-        if !event_loop.call_method0("is_closed")?.is_truthy()? {
-            let descriptor = lock(&self.engine).descriptor();
-            event_loop.call_method1("remove_reader", (descriptor,))?;
         }
         Ok(())
     }

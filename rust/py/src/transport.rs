@@ -158,7 +158,7 @@ impl Pool {
             tls,
             proxy: proxy.map(|proxy| proxy.get().settings()),
             tcp_keepalive,
-            interrupt: signals::ask,
+            interrupt: signals::INTERRUPT,
         })))
     }
 
@@ -329,7 +329,8 @@ enum Body {
     /// Over, or given up.
     Over,
     /// A thread is reading, without the lock: the lock is never held while waiting.
-    Reading,
+    /// By it another one may end the wait.
+    Reading(Option<Arc<transport::Closer>>),
 }
 
 impl Response {
@@ -353,35 +354,38 @@ impl Response {
     }
 
     fn read_body(&self, py: Python<'_>, amount: Option<usize>) -> PyResult<Vec<u8>> {
-        self.turn(py, |body| {
-            if body.is_here(amount) { body.read(amount) } else { py.detach(|| body.read(amount)) }
+        let waits = |body: &transport::Response| !body.is_here(amount);
+        self.turn(py, waits, |body| {
+            if waits(body) { py.detach(|| body.read(amount)) } else { body.read(amount) }
         })
     }
 
     /// Has `work` done with the body, which nobody else gets meanwhile; nothing once it is over.
+    /// `waits` says whether it may wait.
     pub(crate) fn turn<T: Default>(
         &self,
         py: Python<'_>,
+        waits: impl FnOnce(&transport::Response) -> bool,
         work: impl FnOnce(&mut transport::Response) -> Result<T, TransportError>,
     ) -> PyResult<T> {
-        let taken = std::mem::replace(&mut *lock(&self.body), Body::Reading);
-        let mut body = match taken {
+        let mut now = lock(&self.body);
+        let mut body = match std::mem::replace(&mut *now, Body::Over) {
             Body::Idle(body) => body,
-            Body::Over => {
-                *lock(&self.body) = Body::Over;
-                return Ok(T::default());
-            }
-            Body::Reading => {
+            Body::Over => return Ok(T::default()),
+            reading @ Body::Reading(_) => {
+                *now = reading;
                 return Err(PyRuntimeError::new_err("another thread is reading this body"));
             }
         };
+        *now = Body::Reading(if waits(&body) { body.closer() } else { None });
+        drop(now);
         let done = work(&mut body);
         let nanoseconds = u64::try_from(body.timing.body.as_nanos()).unwrap_or(u64::MAX);
         self.body_nanoseconds.store(nanoseconds, Ordering::Relaxed);
         let mut now = lock(&self.body);
         // Closed by another thread meanwhile, it is over as soon as this one has done.
         *now = match *now {
-            Body::Reading if !body.is_over() => Body::Idle(body),
+            Body::Reading(_) if !body.is_over() => Body::Idle(body),
             _ => Body::Over,
         };
         drop(now);
@@ -415,7 +419,7 @@ impl Response {
     fn set_timeout(&self, seconds: Option<f64>) -> PyResult<()> {
         let over = match &mut *lock(&self.body) {
             Body::Idle(body) => !body.set_timeout(seconds.map(duration)),
-            Body::Over | Body::Reading => true,
+            Body::Over | Body::Reading(_) => true,
         };
         if over {
             return Err(PyAttributeError::new_err(
@@ -433,11 +437,13 @@ impl Response {
         (queue, connect, tls, send, first_byte, body)
     }
 
-    /// Give up what is left.
+    /// Give up what is left; a read that waits for it on another thread ends.
     pub(crate) fn close(&self) {
         let taken = std::mem::replace(&mut *lock(&self.body), Body::Over);
-        if let Body::Idle(mut body) = taken {
-            body.close();
+        match taken {
+            Body::Idle(mut body) => body.close(),
+            Body::Reading(Some(closer)) => closer.end(),
+            Body::Reading(None) | Body::Over => {}
         }
     }
 }

@@ -217,9 +217,11 @@ class Pool:
             await channel.write(proxy._request(self._host, self._port), wait)  # noqa: SLF001
             while length is None and status in (None, 200) and not channel.ended:
                 await channel.fill(wait)
-                length = scanner.scan(channel.arrived)
-                if b"\n" in channel.arrived:
+                if status is None and (b"\n" in channel.arrived or channel.ended):
+                    # A refusal counts whatever follows it: boto3 reads no further.
                     status, reason = status_and_reason(bytes(channel.arrived))
+                if status in (None, 200):
+                    length = scanner.scan(channel.arrived)
         except TimeoutError:
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None

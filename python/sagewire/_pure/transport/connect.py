@@ -1,5 +1,7 @@
 """A TCP connection to one of a host's addresses. Twin: rust/net/src/transport/connect.rs."""
 
+import os
+import select
 import socket
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
@@ -7,7 +9,10 @@ from sagewire.exceptions import EndpointConnectionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sagewire._pure.transport.lookup import Address
+    from sagewire._pure.transport.watch import Watch
 
 
 def connect(
@@ -15,6 +20,7 @@ def connect(
     connect_timeout: "float | None",
     deadline: Deadline,
     url: str,
+    watch: "Callable[[], Watch]",
     *,
     keepalive: bool,
 ) -> socket.socket:
@@ -26,7 +32,7 @@ def connect(
     for family, kind, protocol, _, address in addresses:
         limit = Countdown(connect_timeout)
         try:
-            return _connect_to(family, kind, protocol, address, limit, deadline, keepalive)
+            return _connect_to(family, kind, protocol, address, limit, deadline, watch(), keepalive)
         except OSError as error:
             deadline.check(CONNECTING)
             failure = error
@@ -42,6 +48,7 @@ def _connect_to(
     address: "tuple[str | int, ...] | tuple[int, bytes]",
     limit: Countdown,
     deadline: Deadline,
+    watch: "Watch",
     keepalive: bool,
 ) -> socket.socket:
     connected = socket.socket(family, kind, protocol)
@@ -49,9 +56,32 @@ def _connect_to(
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if keepalive:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-        connected.connect(address)
+        left = deadline.wait(limit.left(), CONNECTING)
+        connected.settimeout(watch.slice(left))
+        try:
+            connected.connect(address)
+        except TimeoutError as error:
+            if error.errno is not None:  # the system's own limit
+                raise
+            while watch.look(left):
+                left = deadline.wait(limit.left(), CONNECTING)
+                if _is_over(connected, watch.slice(left)):
+                    break
+            else:
+                raise
     except BaseException:
         connected.close()
         raise
     return connected
+
+
+def _is_over(connecting: socket.socket, seconds: "float | None") -> bool:
+    """Wait for a connection to be there; raise what became of it instead."""
+    poll = select.poll()
+    poll.register(connecting, select.POLLOUT)
+    if not poll.poll(None if seconds is None else seconds * 1000):
+        return False
+    number = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+    return True

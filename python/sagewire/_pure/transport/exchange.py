@@ -7,12 +7,15 @@ that ends inside the head is an error, and bytes after the end of a body end the
 import http.client
 import operator
 import os
+import socket
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 
 from sagewire._pure.transport.deadline import READING, SENDING, WAITING, Deadline
 from sagewire._pure.transport.head import Parser, begin, check_lengths, joined, request_head
+from sagewire._pure.transport.watch import Watch, waited
 from sagewire._pure.transport.wire import Buffered, Incoming
 from sagewire.exceptions import (
     ConnectionClosedError,
@@ -23,7 +26,6 @@ from sagewire.exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
@@ -130,6 +132,20 @@ class Connection:
             self.close()
             raise
 
+    def _end(self) -> None:
+        """End the connection from another thread: whoever waits for it sees its end.
+
+        In a child of a fork it does nothing: the connection is its parent's.
+        """
+        if self._owner != os.getpid():
+            return
+        # By another socket on the same connection: the thread that reads keeps its own, and its
+        # TLS.
+        with suppress(OSError):
+            copy = os.dup(self._socket.fileno())
+            with socket.socket(fileno=copy) as same:
+                same.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Drop the connection."""
         self._taken = True
@@ -176,8 +192,9 @@ class Connection:
         left = memoryview(data).cast("B")
         deadline = self._incoming.deadline
         while left:
-            self._socket.settimeout(deadline.wait(self._read_timeout, SENDING))
-            left = left[self._socket.send(left) :]
+            send = partial(self._socket.send, left)
+            count = waited(self._socket, send, self._read_timeout, deadline, SENDING, Watch())
+            left = left[count:]
 
     def _receive(self, sent: bool) -> "Response":
         incoming = self._incoming
@@ -224,8 +241,8 @@ class Connection:
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
-    __slots__ = ("_buffered", "_connection", "_one_reader", "_parser", "_reusable", "_timing",
-                 "headers", "reason", "status", "version")  # fmt: skip
+    __slots__ = ("_buffered", "_connection", "_letting_go", "_one_reader", "_owner", "_parser",
+                 "_reusable", "_timing", "headers", "reason", "status", "version")  # fmt: skip
 
     def __init__(
         self,
@@ -236,8 +253,10 @@ class Response:
         timing: "Timing",
     ) -> None:
         self._connection: Connection | None = None
+        self._owner = os.getpid()
         self._timing = timing
         self._one_reader = threading.Lock()
+        self._letting_go = threading.Lock()
         self._parser = parser
         self._buffered = buffered
         self.status: int = parser.status
@@ -337,9 +356,16 @@ class Response:
         self._connection._incoming.limit = seconds  # noqa: SLF001 - one thing
 
     def close(self) -> None:
-        """Give up what is left: read it if all of it is here already, else drop the connection."""
+        """Give up what is left: read it if all of it is here already, else drop the connection.
+
+        A read that waits for it on another thread ends.
+        """
         if not self._one_reader.acquire(blocking=False):
-            return  # another thread is reading, and will come to the end
+            if self._owner == os.getpid():  # else the lock may be held for ever
+                with self._letting_go:
+                    if self._connection is not None:
+                        self._connection._end()  # noqa: SLF001 - one thing
+            return
         try:
             connection = self._connection
             if connection is None:
@@ -355,14 +381,20 @@ class Response:
         if getattr(self, "_connection", None) is not None:
             self.close()
 
+    def _let_go(self) -> "Connection | None":
+        """Return the connection, which another thread does not find here from now on."""
+        with self._letting_go:
+            connection, self._connection = self._connection, None
+        return connection
+
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._let_go()
         if connection is not None:
             connection.close()
 
     def _finish(self) -> None:
         """Give the connection back if the next answer can only begin after this one."""
-        connection, self._connection = self._connection, None
+        connection = self._let_go()
         if connection is None:
             return
         connection._incoming.only_what_is_here = True  # noqa: SLF001 - one thing

@@ -1,15 +1,14 @@
 """Connections in use that can be ended together. Twin: rust/net/src/transport/group.rs."""
 
-import os
-import socket
 import threading
 import weakref
-from contextlib import suppress
 
 from sagewire._pure.transport.pool import Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
+
     from sagewire._pure.transport.deadline import Deadline
     from sagewire._pure.transport.exchange import Connection
 
@@ -27,13 +26,27 @@ class Group(Pool):
         self._members: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._ended = False
 
-    def _take(self, url: str, deadline: "Deadline") -> "Connection":
-        connection = self._pool._take(url, deadline)  # noqa: SLF001 - one thing
+    @property
+    def is_ended(self) -> bool:
+        """Say whether nobody waits for anything of the group any more."""
+        return self._ended
+
+    def _take_idle(self, url: str) -> "Connection | None":
+        idle = self._pool._take_idle(url)  # noqa: SLF001 - one thing
+        return None if idle is None else self._joined(idle)
+
+    def _take_fresh(
+        self, url: str, deadline: "Deadline", group: "Group | None" = None
+    ) -> "Connection":
+        fresh = self._pool._take_fresh(url, deadline, group or self)  # noqa: SLF001 - one thing
+        return self._joined(fresh)
+
+    def _joined(self, connection: "Connection") -> "Connection":
         connection._pool = self  # noqa: SLF001 - one thing
         with self._guard:
             self._members.add(connection)
             if self._ended:
-                _end(connection)
+                connection._end()  # noqa: SLF001 - one thing
         return connection
 
     def group(self, room: int) -> Pool:
@@ -45,7 +58,7 @@ class Group(Pool):
             for connection in self._members:
                 # One that has been given back is not ours any more.
                 if connection._pool is self:  # noqa: SLF001 - one thing
-                    _end(connection)
+                    connection._end()  # noqa: SLF001 - one thing
         self._pool._trim()  # noqa: SLF001 - one thing
 
     def close(self) -> None:
@@ -61,11 +74,3 @@ class Group(Pool):
             # Whoever is ending the group has ended this connection, or left it alone.
             room = 0 if self._ended else max(room, self._room)
         self._pool._release(connected, owner, room)  # noqa: SLF001 - one thing
-
-
-def _end(connection: "Connection") -> None:
-    # By another socket on the same connection: the thread that reads keeps its own, and its TLS.
-    with suppress(OSError):
-        copy = os.dup(connection._socket.fileno())  # noqa: SLF001 - one thing
-        with socket.socket(fileno=copy) as same:
-            same.shutdown(socket.SHUT_RDWR)

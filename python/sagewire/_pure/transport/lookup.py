@@ -9,6 +9,7 @@ import socket
 import threading
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
+from sagewire._pure.transport.watch import Watch
 from sagewire.exceptions import EndpointConnectionError
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ class Resolver:
         self._running: _Lookup | None = None
 
     def resolve(
-        self, host: str, port: int, limit: Countdown, deadline: Deadline, url: str
+        self, host: str, port: int, limit: Countdown, deadline: Deadline, url: str, watch: Watch
     ) -> "list[Address]":
         """Return the addresses of a host, in the order of the system's resolver.
 
@@ -42,7 +43,12 @@ class Resolver:
                 lookup = self._running
                 if lookup is None or lookup.is_over():
                     lookup = self._running = _Lookup(host, port)
-            found = lookup.wait(deadline.wait(limit.left(), CONNECTING))
+            left = deadline.wait(limit.left(), CONNECTING)
+            while not lookup.wait(watch.slice(left)):
+                if not watch.look(left):
+                    raise TimeoutError
+                left = deadline.wait(limit.left(), CONNECTING)
+            found = lookup.found
         if isinstance(found, Exception):
             raise EndpointConnectionError(endpoint_url=url, error=str(found))
         return found
@@ -51,10 +57,10 @@ class Resolver:
 class _Lookup:
     """A look-up that runs, or has just ended."""
 
-    __slots__ = ("_found", "_over")
+    __slots__ = ("_over", "found")
 
     def __init__(self, host: str, port: int) -> None:
-        self._found: list[Address] | Exception = []
+        self.found: list[Address] | Exception = []
         self._over = threading.Event()
         name = "sagewire-lookup"
         threading.Thread(target=self._run, args=(host, port), name=name, daemon=True).start()
@@ -62,14 +68,12 @@ class _Lookup:
     def is_over(self) -> bool:
         return self._over.is_set()
 
-    def wait(self, seconds: "float | None") -> "list[Address] | Exception":
-        if not self._over.wait(seconds):
-            raise TimeoutError
-        return self._found
+    def wait(self, seconds: "float | None") -> bool:
+        return self._over.wait(seconds)
 
     def _run(self, host: str, port: int) -> None:
         try:
-            self._found = _looked_up(host, port)
+            self.found = _looked_up(host, port)
         finally:
             self._over.set()
 

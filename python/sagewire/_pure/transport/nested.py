@@ -5,6 +5,10 @@ what it says over the outer one. It is as much of a socket as the transport need
 """
 
 import ssl
+from functools import partial
+
+from sagewire._pure.transport.deadline import Deadline
+from sagewire._pure.transport.watch import Watch, waited
 
 # What one read of the outer layer asks for: a TLS record.
 _RECORD_BYTES = 16_384
@@ -20,10 +24,14 @@ if TYPE_CHECKING:
 class NestedTls:
     """A TLS connection that runs over another."""
 
-    __slots__ = ("_incoming", "_outer", "_outgoing", "_sslobj")
+    __slots__ = ("_incoming", "_limit", "_outer", "_outgoing", "_sslobj")
+
+    # A step here is several of the outer layer's, and cannot be taken up in the middle.
+    may_be_sliced = False
 
     def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
         self._outer = outer
+        self._limit: float | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         made = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
@@ -31,7 +39,7 @@ class NestedTls:
 
     def settimeout(self, seconds: "float | None") -> None:
         """Limit each wait of the outer layer."""
-        self._outer.settimeout(seconds)
+        self._limit = seconds
 
     def do_handshake(self) -> None:
         """Shake hands."""
@@ -71,7 +79,7 @@ class NestedTls:
                 done = step()
             except ssl.SSLWantReadError:
                 self._flush()
-                data = self._outer.recv(_RECORD_BYTES)
+                data = self._waited(lambda: self._outer.recv(_RECORD_BYTES))
                 if data:
                     self._incoming.write(data)
                 else:
@@ -84,6 +92,10 @@ class NestedTls:
                 return done
 
     def _flush(self) -> None:
-        data = self._outgoing.read()
-        if data:
-            self._outer.sendall(data)
+        data = memoryview(self._outgoing.read())
+        while data:
+            count: int = self._waited(partial(self._outer.send, data))
+            data = data[count:]
+
+    def _waited(self, work: "Callable[[], T]") -> "T":
+        return waited(self._outer, work, self._limit, Deadline(None, ""), "", Watch())

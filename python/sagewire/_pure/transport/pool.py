@@ -3,19 +3,23 @@
 import os
 import select
 import threading
+from functools import partial
 
 from sagewire._pure.transport.connect import connect
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
 from sagewire._pure.transport.exchange import Connection
 from sagewire._pure.transport.lookup import Resolver
 from sagewire._pure.transport.timing import Timing
+from sagewire._pure.transport.watch import Watch
 from sagewire.exceptions import ConnectionError as NoConnectionError
 from sagewire.exceptions import ConnectTimeoutError, HTTPClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    from sagewire._pure.transport.group import Group
     from sagewire._pure.transport.proxy import Proxy
     from sagewire._pure.transport.tls import TlsSettings
 
@@ -82,22 +86,30 @@ class Pool:
         return self._take(url, Deadline(timeout, url))
 
     def _take(self, url: str, deadline: Deadline) -> Connection:
+        return self._take_idle(url) or self._take_fresh(url, deadline)
+
+    def _take_idle(self, url: str) -> "Connection | None":
         if self._owner != os.getpid():
             self._start_afresh()
         while True:
             with self._lock:
-                idle = self._idle.pop() if self._idle else None
+                if not self._idle:
+                    return None
+                idle = self._idle.pop()
                 self._busy += 1
-            if idle is None:
-                break
             if not _is_readable(idle):
                 return Connection(self, idle, url, self._read_timeout, Timing(), reused=True)
             # Closed by the server, or talking out of turn.
             idle.close()
             self._release(None)
+
+    def _take_fresh(self, url: str, deadline: Deadline, group: "Group | None" = None) -> Connection:
+        with self._lock:
+            self._busy += 1
         timing = Timing()
+        watch = partial(Watch, group, url)
         try:
-            fresh = self._connected(url, deadline, timing)
+            fresh = self._connected(url, deadline, timing, watch)
         except BaseException:
             self._release(None)
             raise
@@ -132,7 +144,9 @@ class Pool:
         with self._lock:
             return self._busy + len(self._idle), self._busy, len(self._idle), 0
 
-    def _connected(self, url: str, deadline: Deadline, timing: Timing) -> "socket.socket":
+    def _connected(
+        self, url: str, deadline: Deadline, timing: Timing, watch: "Callable[[], Watch]"
+    ) -> "socket.socket":
         """Open a connection: look up, connect, pass the proxy, shake hands.
 
         The connect time-out holds for the look-up, for each address, and for what is said before
@@ -140,14 +154,14 @@ class Pool:
         """
         proxy = self._proxy
         if proxy is None:
-            dialled = self._dialled(self._host, self._port, deadline, url)
+            dialled = self._dialled(self._host, self._port, deadline, url, watch)
             limit = Countdown(self._connect_timeout)
-            return self._secured(dialled, limit, deadline, url, timing)
+            return self._secured(dialled, limit, deadline, url, timing, watch)
         try:
-            dialled = self._dialled(proxy.host, proxy.port, deadline, url)
+            dialled = self._dialled(proxy.host, proxy.port, deadline, url, watch)
             limit = Countdown(self._connect_timeout)
             tls = proxy._tls  # noqa: SLF001 - one thing
-            dialled = _under(tls, dialled, proxy.host, limit, deadline, url)
+            dialled = _under(tls, dialled, proxy.host, limit, deadline, url, watch)
         except (NoConnectionError, HTTPClientError) as error:
             raise proxy._blame(error) from None  # noqa: SLF001 - one thing
         if not proxy.tunnel:
@@ -155,12 +169,12 @@ class Pool:
             return dialled
         try:
             proxy._open_tunnel(  # noqa: SLF001 - one thing
-                dialled, self._host, self._port, limit, deadline, url
+                dialled, self._host, self._port, limit, deadline, url, watch
             )
         except BaseException:
             dialled.close()
             raise
-        return self._secured(dialled, limit, deadline, url, timing)
+        return self._secured(dialled, limit, deadline, url, timing, watch)
 
     def _secured(
         self,
@@ -169,20 +183,28 @@ class Pool:
         deadline: Deadline,
         url: str,
         timing: Timing,
+        watch: "Callable[[], Watch]",
     ) -> "socket.socket":
         """Put the way to the origin under TLS, if it is to be."""
         timing.connect = timing.lap()
-        secured = _under(self._tls, dialled, self._host, limit, deadline, url)
+        secured = _under(self._tls, dialled, self._host, limit, deadline, url, watch)
         if self._tls is not None:
             timing.tls = timing.lap()
         return secured
 
-    def _dialled(self, host: str, port: int, deadline: Deadline, url: str) -> "socket.socket":
+    def _dialled(
+        self,
+        host: str,
+        port: int,
+        deadline: Deadline,
+        url: str,
+        watch: "Callable[[], Watch]",
+    ) -> "socket.socket":
         try:
             limit = Countdown(self._connect_timeout)
-            addresses = self._resolver.resolve(host, port, limit, deadline, url)
+            addresses = self._resolver.resolve(host, port, limit, deadline, url, watch())
             timeout, keepalive = self._connect_timeout, self._keepalive
-            return connect(addresses, timeout, deadline, url, keepalive=keepalive)
+            return connect(addresses, timeout, deadline, url, watch, keepalive=keepalive)
         except TimeoutError:
             deadline.check(CONNECTING)
             raise ConnectTimeoutError(endpoint_url=url) from None
@@ -232,11 +254,12 @@ def _under(
     limit: Countdown,
     deadline: Deadline,
     url: str,
+    watch: "Callable[[], Watch]",
 ) -> "socket.socket":
     if tls is None:
         return dialled
     # The settings are this pool's own, their context made at its first handshake.
-    return tls._wrap(dialled, host, limit, deadline, url)  # noqa: SLF001
+    return tls._wrap(dialled, host, limit, deadline, url, watch())  # noqa: SLF001
 
 
 def _is_readable(idle: "socket.socket") -> bool:

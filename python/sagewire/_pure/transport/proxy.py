@@ -4,9 +4,11 @@ A tunnel's first answer is read by `http.client`'s rules, made strict as in head
 """
 
 import http.client
+from functools import partial
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
 from sagewire._pure.transport.head import Parser
+from sagewire._pure.transport.watch import waited
 from sagewire._pure.transport.wire import Buffered, Incoming
 from sagewire.exceptions import (
     ConnectionClosedError,
@@ -21,9 +23,11 @@ from sagewire.exceptions import ConnectionError as NoConnectionError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from typing import Any
 
     from sagewire._pure.transport.tls import TlsSettings
+    from sagewire._pure.transport.watch import Watch
 
 _MOST_LINES = 100
 _MOST_LINE_BYTES = 65_536
@@ -77,12 +81,16 @@ class Proxy:
         limit: Countdown,
         deadline: Deadline,
         url: str,
+        watch: "Callable[[], Watch]",
     ) -> None:
         """Have the proxy connect to the origin; what is said from then on is between us and it."""
         try:
-            connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-            connected.sendall(self._request(host, port))
-            parser = Parser(Buffered(_Answer(connected, limit, deadline), _BUFFER_BYTES))
+            request = memoryview(self._request(host, port))
+            while request:
+                send = partial(connected.send, request)
+                count = waited(connected, send, limit.left(), deadline, CONNECTING, watch())
+                request = request[count:]
+            parser = Parser(Buffered(_Answer(connected, limit, deadline, watch), _BUFFER_BYTES))
             _, status, reason = parser._read_status()  # noqa: SLF001 - its own, made for this
             if status == http.client.OK:
                 return _pass_headers(parser)
@@ -109,10 +117,17 @@ class Proxy:
 class _Answer(Incoming):
     """What the proxy says, within what is left of the connect time-out."""
 
-    def __init__(self, connected: "socket.socket", limit: Countdown, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        connected: "socket.socket",
+        limit: Countdown,
+        deadline: Deadline,
+        watch: "Callable[[], Watch]",
+    ) -> None:
         super().__init__(connected)
         self.deadline = deadline
         self.stage = CONNECTING
+        self.watch = watch
         self._countdown = limit
 
     def readinto(self, buffer: "Any", /) -> int:

@@ -133,7 +133,6 @@ class Template:
         """
         left, whole = (None, None) if deadline is None else deadline
         end = Deadline(left, url, whole)
-        connection = pool._take(url, end)  # noqa: SLF001 - one thing
 
         def make_head() -> "tuple[bytes, bool]":
             at = math.floor(clock())
@@ -142,4 +141,8 @@ class Template:
             )
             return head, length is None
 
+        connection = pool._take_idle(url)  # noqa: SLF001 - one thing
+        if connection is None:
+            make_head()  # what cannot be sent is refused before anybody is connected to
+            connection = pool._take_fresh(url, end)  # noqa: SLF001 - one thing
         return connection._exchange(make_head, body, end)  # noqa: SLF001 - one thing

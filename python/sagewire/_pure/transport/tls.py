@@ -3,12 +3,16 @@
 import os
 
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
+from sagewire._pure.transport.watch import waited
 from sagewire.exceptions import ConnectionClosedError, ConnectTimeoutError, SSLError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     import ssl
+    from collections.abc import Callable
+
+    from sagewire._pure.transport.watch import Watch
 
 
 class TlsSettings:
@@ -48,13 +52,14 @@ class TlsSettings:
         limit: Countdown,
         deadline: Deadline,
         url: str,
+        watch: "Watch",
     ) -> "socket.socket":
         """Return the connection under TLS; closes it on failure."""
         try:
             # Wrapped first, so that there is something to close whatever ends the handshake.
             connected = self._begun(connected, host)
-            connected.settimeout(deadline.wait(limit.left(), CONNECTING))
-            connected.do_handshake()  # type: ignore[attr-defined]
+            shake: Callable[[], None] = connected.do_handshake  # type: ignore[attr-defined]
+            waited(connected, shake, limit.left(), deadline, CONNECTING, watch)
         except TimeoutError:
             connected.close()
             deadline.check(CONNECTING)
@@ -79,7 +84,12 @@ class TlsSettings:
             from sagewire._pure.transport.nested import NestedTls
 
             return NestedTls(connected, context, name)  # type: ignore[return-value]
-        return context.wrap_socket(connected, server_hostname=name, do_handshake_on_connect=False)
+        return context.wrap_socket(
+            connected,
+            server_hostname=name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,  # judged by our own class
+        )
 
     def _explained(self, error: Exception, connected: "socket.socket", url: str) -> Exception:
         """Return what a failed handshake is to the caller; other errors as they are."""
@@ -105,7 +115,10 @@ class TlsSettings:
         if self._context is None:
             import ssl
 
+            from sagewire._pure.transport.secured import SecuredSocket
+
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.sslsocket_class = SecuredSocket
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.set_alpn_protocols(["http/1.1"])
             if not self.verify:

@@ -1,12 +1,16 @@
 """The receiving half of a socket, buffered. Twins: rust/net/src/transport/wire.rs and stream.rs."""
 
 import io
+import os
 
-from sagewire._pure.transport.deadline import WAITING, Deadline
+from sagewire._pure.transport.deadline import READING, WAITING, Deadline
+from sagewire._pure.transport.watch import Watch, waited
+from sagewire.exceptions import ResponseStreamingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from typing import Any
 
 # What is reserved at once for a body whose length the peer only claims.
@@ -22,8 +26,10 @@ class Incoming(io.RawIOBase):
         self.deadline = Deadline(None, "")
         self.limit: float | None = None
         self.stage = WAITING
+        self.watch: Callable[[], Watch] = Watch
         self.only_what_is_here = False
         self.ended = False
+        self._owner = os.getpid()
 
     def readable(self) -> bool:
         return True
@@ -36,8 +42,17 @@ class Incoming(io.RawIOBase):
     def readinto(self, buffer: "Any", /) -> int:
         if self.only_what_is_here:
             return 0
-        self.socket.settimeout(self.deadline.wait(self.limit, self.stage))
-        count = self.socket.recv_into(buffer)
+        if self.stage == READING and self._owner != os.getpid():
+            words = "the rest of this body belongs to the parent of this process"
+            raise ResponseStreamingError(error=words)
+        count = waited(
+            self.socket,
+            lambda: self.socket.recv_into(buffer),
+            self.limit,
+            self.deadline,
+            self.stage,
+            self.watch(),
+        )
         self.ended = count == 0
         return count
 

@@ -166,7 +166,8 @@ impl Reactor {
         }
         let mut socket = TcpStream::from_std(socket.into());
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut socket, Token(number), interest)?;
+        let poll = self.poll.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        poll.registry().register(&mut socket, Token(number), interest)?;
         Ok(socket)
     }
 }

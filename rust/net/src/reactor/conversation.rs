@@ -514,7 +514,8 @@ fn ask_for_tunnel(
         }
         match channel.fill() {
             Ok(None) => return Ok(false),
-            Ok(Some(0)) | Err(_) => return Err(TransportError::Closed),
+            Ok(Some(0)) => return Err(TunnelAnswer::cut_short(channel.arrived.here())),
+            Err(_) => return Err(TransportError::Closed),
             Ok(Some(_)) => {}
         }
     }

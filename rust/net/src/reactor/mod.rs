@@ -56,7 +56,8 @@ pub type Finished = (Key, Result<Outcome, TransportError>);
 /// Connections to one origin, turned by an event loop.
 pub struct Reactor {
     options: PoolOptions,
-    poll: Poll,
+    /// `None` once it is abandoned.
+    poll: Option<Poll>,
     events: Events,
     conversations: HashMap<usize, Conversation>,
     /// The next connection's number; none is given twice.
@@ -81,7 +82,7 @@ impl Reactor {
     pub fn new(options: PoolOptions) -> io::Result<Self> {
         Ok(Self {
             options,
-            poll: Poll::new()?,
+            poll: Some(Poll::new()?),
             events: Events::with_capacity(EVENTS),
             conversations: HashMap::new(),
             next: 0,
@@ -92,9 +93,9 @@ impl Reactor {
         })
     }
 
-    /// What the loop is to watch; readable when there is something to do.
-    pub fn descriptor(&self) -> RawFd {
-        self.poll.as_raw_fd()
+    /// What the loop is to watch; readable when there is something to do. `None` once abandoned.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.poll.as_ref().map(Poll::as_raw_fd)
     }
 
     /// When to turn although the descriptor says nothing.
@@ -125,12 +126,13 @@ impl Reactor {
         }
     }
 
-    /// Drops all connections, those in use as well.
+    /// Drops all connections, those in use as well, and the descriptor. There will be no others.
     pub fn abandon(&mut self) {
         self.idle.clear();
         self.ready.clear();
         self.alarms.clear();
         self.conversations.clear();
+        self.poll = None;
     }
 
     /// An idle connection that is alive, if there is one.
@@ -300,7 +302,8 @@ impl Reactor {
     /// Does what can be done without waiting; what has been finished is added to `finished`.
     pub fn turn(&mut self, finished: &mut Vec<Finished>) -> io::Result<()> {
         let start = Instant::now();
-        if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO))
+        let Some(poll) = &mut self.poll else { return Ok(()) };
+        if let Err(error) = poll.poll(&mut self.events, Some(Duration::ZERO))
             && error.kind() != io::ErrorKind::Interrupted
         {
             return Err(error);

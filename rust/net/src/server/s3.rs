@@ -14,7 +14,9 @@ use sagewire_core::sigv4::{Credentials, Payload, Signer, SignerOptions};
 
 use super::locations::Location;
 use super::storage::blocking;
-use crate::transport::{Pool, PoolOptions, RequestHead, Response, TlsSettings, TransportError};
+use crate::transport::{
+    Interrupt, Pool, PoolOptions, RequestHead, Response, TlsSettings, TransportError,
+};
 
 /// How long one object may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -104,7 +106,7 @@ impl S3 {
             tls: secure.then(|| Arc::new(trust())),
             proxy: None,
             tcp_keepalive: false,
-            interrupt: || false,
+            interrupt: Interrupt { wanted: || false, heard_here: || false },
         });
         let options = SignerOptions {
             region: settings.region.clone(),

@@ -7,22 +7,24 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::deadline::{Expired, Limits, Stage};
 use super::error::TransportError;
-use super::wire::Interrupt;
+use super::watch::{Called, Watch};
 
 /// Connects to the first address that answers. Each has the whole connect time-out, as in boto3.
-pub(crate) fn connect(
+pub(crate) fn connect<'a>(
     addresses: &[SocketAddr],
     limits: impl Fn() -> Limits,
     keepalive: bool,
-    interrupt: Interrupt,
+    watch: impl Fn() -> Watch<'a>,
 ) -> Result<TcpStream, TransportError> {
     let mut failure = TransportError::Connect("the name has no address".to_owned());
     for address in addresses {
-        match connect_to(*address, &limits(), keepalive, interrupt) {
+        match connect_to(*address, &limits(), keepalive, watch()) {
             Ok(socket) => return Ok(socket.into()),
-            Err(error @ (TransportError::Deadline(_) | TransportError::Interrupted)) => {
-                return Err(error);
-            }
+            Err(
+                error @ (TransportError::Deadline(_)
+                | TransportError::Interrupted
+                | TransportError::Closed),
+            ) => return Err(error),
             // Another one may answer; else it is the last one's failure that is reported.
             Err(error) => failure = error,
         }
@@ -34,7 +36,7 @@ fn connect_to(
     address: SocketAddr,
     limits: &Limits,
     keepalive: bool,
-    interrupt: Interrupt,
+    mut watch: Watch<'_>,
 ) -> Result<Socket, TransportError> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
         .map_err(failed)?;
@@ -44,18 +46,18 @@ fn connect_to(
     }
     let address = SockAddr::from(address);
     loop {
-        let wait = limits.wait().map_err(timeout)?;
-        // A blocking connect waits as long as a send may; after a signal it is taken up again.
-        socket.set_write_timeout(wait).map_err(failed)?;
+        let left = limits.wait().map_err(timeout)?;
+        // A blocking connect waits as long as a send may; then, or after a signal, it is taken up
+        // again.
+        socket.set_write_timeout(watch.slice(left)).map_err(failed)?;
         let Err(error) = socket.connect(&address) else { break };
         match error.raw_os_error() {
             Some(libc::EISCONN) => break,
-            Some(libc::EINTR) if interrupt() => {
-                return Err(TransportError::Interrupted);
-            }
-            Some(libc::EINTR) => {}
+            Some(libc::EINTR) => watch.signalled().map_err(called)?,
             Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN) => {
-                return Err(timeout(limits.which()));
+                if !watch.look(left).map_err(called)? {
+                    return Err(timeout(limits.which()));
+                }
             }
             // The system has a limit of its own, for those who set none.
             Some(libc::ETIMEDOUT) => return Err(TransportError::ConnectTimeout),
@@ -70,6 +72,14 @@ pub(crate) fn timeout(expired: Expired) -> TransportError {
     match expired {
         Expired::Limit => TransportError::ConnectTimeout,
         Expired::Deadline => TransportError::Deadline(Stage::Connecting),
+    }
+}
+
+/// Why a wait on the way did not go on.
+pub(crate) fn called(called: Called) -> TransportError {
+    match called {
+        Called::Off => TransportError::Interrupted,
+        Called::Back => TransportError::Closed,
     }
 }
 

@@ -1,10 +1,12 @@
 //! A request out, a response in, its body as it is asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::body::{Framing, Piece};
 use super::deadline::{Limits, Stage};
 use super::error::{Cut, TransportError, python_words};
+use super::group::Closer;
 use super::head::{HeadScanner, RequestHead, ResponseHead};
 use super::pool::Borrowed;
 use super::reading::{Read, broken, cut_off, take_arrived};
@@ -192,6 +194,8 @@ pub struct Response {
     begun: Instant,
     /// `None` once the body is over, or broken.
     connection: Option<Connection>,
+    /// What another thread may end a read by.
+    closer: Option<Arc<Closer>>,
 }
 
 impl Response {
@@ -200,8 +204,15 @@ impl Response {
         let reusable = !connection.broken && framing.leaves_reusable(&head);
         connection.lap();
         let (timing, begun) = (connection.timing, connection.since);
-        let mut response =
-            Self { head, framing, reusable, timing, begun, connection: Some(connection) };
+        let mut response = Self {
+            head,
+            framing,
+            reusable,
+            timing,
+            begun,
+            connection: Some(connection),
+            closer: None,
+        };
         response.finish_if_done();
         response
     }
@@ -222,6 +233,15 @@ impl Response {
             }
             _ => amount == Some(0),
         }
+    }
+
+    /// What another thread may end the read by that is about to begin.
+    pub fn closer(&mut self) -> Option<Arc<Closer>> {
+        let connection = self.connection.as_ref()?;
+        let closer = self
+            .closer
+            .get_or_insert_with(|| Arc::new(Closer::new(connection.stream.wire.socket())));
+        Some(Arc::clone(closer))
     }
 
     /// Sets the longest wait for more of the body; `false` if the body is over.
@@ -257,6 +277,7 @@ impl Response {
                 self.finish_if_done();
                 return Ok(());
             }
+            connection.place.check_process()?;
             let filled = reading
                 .past_the_buffer(&mut self.framing, |space| {
                     let read = stream.read(space);
@@ -296,6 +317,7 @@ impl Response {
             if out.len() > before {
                 return Ok(());
             }
+            connection.place.check_process()?;
             if stream.fill().map_err(cut_short)? == 0 {
                 self.connection = None;
                 return cut_off(&mut self.framing, self.head.length());
@@ -307,8 +329,12 @@ impl Response {
         if self.framing != Framing::Done {
             return;
         }
-        if let Some(connection) = self.connection.take()
+        let connection = self.connection.take();
+        // From here on the connection may be somebody else's.
+        let left_alone = self.closer.take().is_none_or(|closer| closer.let_go());
+        if let Some(connection) = connection
             && self.reusable
+            && left_alone
         {
             let Connection { place, mut stream, .. } = connection;
             if !stream.is_drained() {

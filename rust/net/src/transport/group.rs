@@ -35,6 +35,10 @@ impl Group {
         Membership { group: Arc::clone(self), number, process: std::process::id() }
     }
 
+    pub(crate) fn is_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Ends every connection that is in use: whoever waits for it sees its end.
     pub(crate) fn end(&self) {
         let mut members = self.lock();
@@ -44,6 +48,40 @@ impl Group {
 
     fn lock(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way to end a read from another thread, as long as the connection is the reader's.
+pub struct Closer {
+    socket: Mutex<Option<Arc<TcpStream>>>,
+    process: u32,
+}
+
+impl Closer {
+    pub(crate) fn new(socket: Arc<TcpStream>) -> Self {
+        Self { socket: Mutex::new(Some(socket)), process: std::process::id() }
+    }
+
+    /// Ends the connection: the read sees its end. In a child of a fork it does nothing: the
+    /// connection is its parent's.
+    pub fn end(&self) {
+        if self.process != std::process::id() {
+            return;
+        }
+        let mut socket = self.lock();
+        if let Some(socket) = socket.take() {
+            end(&socket);
+        }
+    }
+
+    /// The connection is not the reader's any more; whether it was left alone until now.
+    pub(crate) fn let_go(&self) -> bool {
+        self.lock().take().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<TcpStream>>> {
+        // Held while a connection is ended, so that it is nobody else's then.
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,7 +99,7 @@ pub(crate) struct Membership {
 
 impl Membership {
     pub(crate) fn room(&self) -> usize {
-        if self.group.lock().ended { 0 } else { self.group.room }
+        if self.group.is_ended() { 0 } else { self.group.room }
     }
 }
 

@@ -167,9 +167,17 @@ impl HeadScanner {
     }
 }
 
-/// Status and reason of a head that has begun to arrive, once its first line is here.
-pub(crate) fn status_of(arrived: &[u8]) -> Option<(u16, String)> {
-    let first = memchr::memchr(b'\n', arrived)? + 1;
+/// Status and reason of a head that has begun to arrive, once its first line is here; where nothing
+/// more will come, as much of it as there is.
+pub(crate) fn status_of(arrived: &[u8], ended: bool) -> Option<(u16, String)> {
+    let first = match memchr::memchr(b'\n', arrived) {
+        Some(end) => end + 1,
+        None if ended => arrived.len(),
+        None => return None,
+    };
+    if first > MAX_LINE_BYTES {
+        return None;
+    }
     let (_, status, reason) = status_line(&arrived[..first]).ok()?;
     Some((status, reason.iter().map(|byte| char::from(*byte)).collect()))
 }

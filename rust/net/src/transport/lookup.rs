@@ -10,10 +10,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::connect::timeout;
+use super::connect::{called, timeout};
 use super::deadline::Limits;
 use super::error::TransportError;
-use super::wire::Interrupt;
+use super::watch::Watch;
 
 type Answer = Result<Vec<SocketAddr>, String>;
 
@@ -41,13 +41,13 @@ impl Resolver {
         host: &str,
         port: u16,
         limits: &Limits,
-        interrupt: Interrupt,
+        watch: Watch<'_>,
     ) -> Result<Vec<SocketAddr>, TransportError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
         let lookup = self.joined(host, port).map_err(failed)?;
-        lookup.wait(limits, interrupt)?.map_err(TransportError::Connect)
+        lookup.wait(limits, watch)?.map_err(TransportError::Connect)
     }
 
     fn joined(&self, host: &str, port: u16) -> io::Result<Arc<Lookup>> {
@@ -78,7 +78,7 @@ impl Lookup {
         }
     }
 
-    fn wait(&self, limits: &Limits, interrupt: Interrupt) -> Result<Answer, TransportError> {
+    fn wait(&self, limits: &Limits, watch: Watch<'_>) -> Result<Answer, TransportError> {
         let (ours, bell) = UnixStream::pair().map_err(failed)?;
         let bell = Arc::new(bell);
         {
@@ -88,7 +88,7 @@ impl Lookup {
             }
             waiting.bells.push(Arc::clone(&bell));
         }
-        let heard = hear(&ours, limits, interrupt);
+        let heard = hear(&ours, limits, watch);
         let mut waiting = lock(&self.0);
         waiting.bells.retain(|other| !Arc::ptr_eq(other, &bell));
         heard?;
@@ -99,21 +99,19 @@ impl Lookup {
 fn hear(
     mut bell: &UnixStream,
     limits: &Limits,
-    interrupt: Interrupt,
+    mut watch: Watch<'_>,
 ) -> Result<(), TransportError> {
     loop {
-        let wait = limits.wait().map_err(timeout)?;
+        let left = limits.wait().map_err(timeout)?;
         // Zero would mean "for ever" to the system.
-        let wait = wait.map(|wait| wait.max(Duration::from_micros(1)));
+        let wait = watch.slice(left).map(|wait| wait.max(Duration::from_micros(1)));
         bell.set_read_timeout(wait).map_err(failed)?;
         match bell.read(&mut [0]) {
             Ok(0) => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => return Ok(()),
             Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted if interrupt() => {
-                    return Err(TransportError::Interrupted);
-                }
-                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::Interrupted => watch.signalled().map_err(called)?,
+                io::ErrorKind::WouldBlock if watch.look(left).map_err(called)? => {}
                 io::ErrorKind::WouldBlock => return Err(timeout(limits.which())),
                 _ => return Err(failed(error)),
             },
@@ -135,21 +133,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Limits, Lookup, Resolver, TransportError, lock};
+    use super::super::watch::Interrupt;
+    use super::{Limits, Lookup, Resolver, TransportError, Watch, lock};
 
-    fn never() -> bool {
-        false
-    }
-
-    fn always() -> bool {
-        true
+    fn watch() -> Watch<'static> {
+        Watch::new(Interrupt { wanted: || true, heard_here: || false }, None)
     }
 
     #[test]
     fn an_address_needs_no_thread() {
         let resolver = Resolver::default();
         for host in ["127.0.0.1", "::1"] {
-            let found = resolver.resolve(host, 80, &Limits::default(), never);
+            let found = resolver.resolve(host, 80, &Limits::default(), watch());
             assert_eq!(found.map(|found| found.len()), Ok(1));
         }
         assert!(lock(&resolver.running).is_none());
@@ -160,7 +155,7 @@ mod tests {
         let lookup = Lookup::default();
         std::thread::scope(|scope| {
             let waits: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| lookup.wait(&Limits::default(), never))).collect();
+                (0..8).map(|_| scope.spawn(|| lookup.wait(&Limits::default(), watch()))).collect();
             while lock(&lookup.0).bells.len() < 8 {
                 std::thread::yield_now();
             }
@@ -177,7 +172,7 @@ mod tests {
         let until = Some(Instant::now() + Duration::from_millis(30));
         let limits = Limits { until, ..Limits::default() };
         // Without a signal nobody is asked, whatever the answer would be.
-        assert_eq!(lookup.wait(&limits, always), Err(TransportError::ConnectTimeout));
+        assert_eq!(lookup.wait(&limits, watch()), Err(TransportError::ConnectTimeout));
         assert!(lock(&lookup.0).bells.is_empty());
     }
 }

@@ -9,7 +9,8 @@
 //! trust.rs     whom TLS trusts
 //! certificate.rs  a certificate's names
 //! open.rs      all of these in turn: from a pool's options to a stream
-//! wire.rs      the socket, each wait under its limits, interruptible
+//! wire.rs      the socket, each wait under its limits
+//! watch.rs     what else ends a wait: a signal, the end of a group
 //! arrived.rs   the bytes that have arrived and are not used yet (no I/O)
 //! stream.rs    both together: a connected socket, plain or under TLS
 //! group.rs     connections in use that can be ended together
@@ -50,11 +51,13 @@ mod template;
 pub(crate) mod timing;
 pub(crate) mod tls;
 mod trust;
+pub(crate) mod watch;
 mod wire;
 
 pub use deadline::Stage;
 pub use error::TransportError;
 pub use exchange::{Connection, Response};
+pub use group::Closer;
 pub use head::{RequestHead, ResponseHead};
 pub use identity::identities;
 pub use pool::{Pool, PoolOptions, Snapshot};
@@ -62,4 +65,4 @@ pub use proxy::Proxy;
 pub use template::{Order, Refused, Template};
 pub use timing::{Times, Timing};
 pub use tls::{TlsSettings, Unusable};
-pub use wire::Interrupt;
+pub use watch::Interrupt;

@@ -13,7 +13,7 @@ use super::proxy::Proxy;
 use super::stream::Stream;
 use super::timing::Timing;
 use super::tls::TlsSettings;
-use super::wire::Interrupt;
+use super::watch::Interrupt;
 
 /// What a pool is made with.
 pub struct PoolOptions {
@@ -33,7 +33,7 @@ pub struct PoolOptions {
     pub proxy: Option<Proxy>,
     /// Have the system probe idle connections.
     pub tcp_keepalive: bool,
-    /// Asked after every signal.
+    /// How signals are heard.
     pub interrupt: Interrupt,
 }
 
@@ -128,9 +128,12 @@ impl Pool {
     /// A new connection; `deadline` is the end of the whole call.
     pub fn connect(&self, deadline: Option<Instant>) -> Result<Connection, TransportError> {
         let mut timing = Timing::default();
-        let stream =
-            open(&self.shared.options, &self.shared.local().resolver, deadline, &mut timing)?;
-        let place = self.borrowed(self.shared.local(), &stream);
+        let resolver = &self.shared.local().resolver;
+        let group = self.group.as_deref();
+        let joined = |socket| self.group.as_ref().map(|group| group.join(socket));
+        let (stream, membership) =
+            open(&self.shared.options, resolver, group, joined, deadline, &mut timing)?;
+        let place = self.place(self.shared.local(), membership);
         Ok(Connection::new(place, stream, false, timing))
     }
 
@@ -148,8 +151,12 @@ impl Pool {
     }
 
     fn borrowed(&self, local: &Local, stream: &Stream) -> Borrowed {
-        local.busy.fetch_add(1, Ordering::Relaxed);
         let membership = self.group.as_ref().map(|group| group.join(stream.wire.socket()));
+        self.place(local, membership)
+    }
+
+    fn place(&self, local: &Local, membership: Option<Membership>) -> Borrowed {
+        local.busy.fetch_add(1, Ordering::Relaxed);
         Borrowed {
             process: local.process,
             pool: Arc::clone(&self.shared),
@@ -216,6 +223,15 @@ impl Borrowed {
         if idle.len() < self.pool.options.max_idle.max(room) {
             idle.push(stream);
         }
+    }
+
+    /// Refuses a child of a fork the bytes that its parent waits for.
+    pub(crate) fn check_process(&self) -> Result<(), TransportError> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let words = "the rest of this body belongs to the parent of this process";
+        Err(TransportError::Streaming(words.to_owned()))
     }
 
     /// The pool's part that it was taken from; `None` after a fork: that one is the parent's.

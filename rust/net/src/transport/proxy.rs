@@ -68,7 +68,7 @@ impl Proxy {
         let mut arrived = Arrived::default();
         loop {
             let count = match stream.read(arrived.space(READ_BYTES)).map_err(Cut::from) {
-                Ok(0) => return Err(TransportError::Closed),
+                Ok(0) => return Err(self.name(TunnelAnswer::cut_short(arrived.here()))),
                 Ok(count) => count,
                 Err(cut) => return Err(lost(&cut)),
             };
@@ -95,19 +95,27 @@ pub(crate) struct TunnelAnswer(HeadScanner);
 impl TunnelAnswer {
     /// Takes what has arrived; whether the tunnel is there. A refusal names no proxy yet.
     pub(crate) fn take(&mut self, arrived: &mut Arrived) -> Result<bool, TransportError> {
-        let whole = self.0.scan(arrived.here()).map_err(|_| TransportError::Closed)?;
-        if let Some((status, reason)) = status_of(arrived.here())
-            && status != 200
-        {
-            let words = format!("Tunnel connection failed: {status} {reason}");
-            return Err(TransportError::Proxy(String::new(), words));
+        // A refusal counts whatever follows it: boto3 reads no further.
+        if let Some(refusal) = status_of(arrived.here(), false).and_then(refusal) {
+            return Err(refusal);
         }
+        let whole = self.0.scan(arrived.here()).map_err(|_| TransportError::Closed)?;
         if whole.is_some() {
             // Whatever is behind the head is dropped, as it always was: nobody has asked for it.
             arrived.take(arrived.here().len());
         }
         Ok(whole.is_some())
     }
+
+    /// What it means that the connection has ended here: half a line may refuse, as for boto3.
+    pub(crate) fn cut_short(here: &[u8]) -> TransportError {
+        status_of(here, true).and_then(refusal).unwrap_or(TransportError::Closed)
+    }
+}
+
+fn refusal((status, reason): (u16, String)) -> Option<TransportError> {
+    let words = || format!("Tunnel connection failed: {status} {reason}");
+    (status != 200).then(|| TransportError::Proxy(String::new(), words()))
 }
 
 fn lost(cut: &Cut) -> TransportError {

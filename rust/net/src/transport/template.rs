@@ -127,6 +127,18 @@ impl Template {
         Ok(())
     }
 
+    /// Refuses what could not be sent anyway, before anybody is connected to; `at` is about now.
+    pub fn check(
+        &self,
+        order: &Order<'_>,
+        signer: Option<&Signer>,
+        at: i64,
+    ) -> Result<(), Refused> {
+        // Whatever the body is, its hash is no reason to refuse.
+        let signing = signer.map(|signer| (signer, Payload::Body(b""), at));
+        self.push_head(&mut Vec::with_capacity(1024), order, signing)
+    }
+
     fn push_signature(
         &self,
         out: &mut Vec<u8>,

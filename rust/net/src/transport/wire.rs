@@ -14,9 +14,7 @@ use socket2::SockRef;
 
 use super::deadline::{Expired, Limits};
 use super::error::Carried;
-
-/// Asked after every signal: does its handler want the waiting call to end?
-pub type Interrupt = fn() -> bool;
+use super::watch::{Called, Interrupt, Watch};
 
 /// A connected socket.
 pub(crate) struct Wire {
@@ -26,6 +24,8 @@ pub(crate) struct Wire {
     interrupt: Interrupt,
     receive_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
+    /// When the write began that the system has taken a part of.
+    writing: Option<Instant>,
 }
 
 impl Wire {
@@ -36,6 +36,7 @@ impl Wire {
             interrupt,
             receive_timeout: None,
             send_timeout: None,
+            writing: None,
         }
     }
 
@@ -65,8 +66,7 @@ impl Wire {
         }
     }
 
-    fn prepare_receive(&mut self, waited: Duration) -> io::Result<()> {
-        let wait = self.wait(waited)?;
+    fn prepare_receive(&mut self, wait: Option<Duration>) -> io::Result<()> {
         if wait != self.receive_timeout {
             self.socket.set_read_timeout(wait)?;
             self.receive_timeout = wait;
@@ -74,8 +74,7 @@ impl Wire {
         Ok(())
     }
 
-    fn prepare_send(&mut self, waited: Duration) -> io::Result<()> {
-        let wait = self.wait(waited)?;
+    fn prepare_send(&mut self, wait: Option<Duration>) -> io::Result<()> {
         if wait != self.send_timeout {
             self.socket.set_write_timeout(wait)?;
             self.send_timeout = wait;
@@ -83,44 +82,52 @@ impl Wire {
         Ok(())
     }
 
-    /// A blocking write that took part of the data only: its time is over, or a signal came.
-    fn short(&self, count: usize, start: Instant) -> io::Result<usize> {
-        if (self.interrupt)() {
-            return Err(Carried::Interrupted.into());
-        }
-        match self.send_timeout {
-            Some(limit) if start.elapsed() >= limit => Err(carried(self.limits.which())),
-            _ => Ok(count),
-        }
-    }
-
     fn write_by(
         &mut self,
         total: usize,
         mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let start = Instant::now();
-        let mut waited = Duration::ZERO;
+        let mut watch = Watch::new(self.interrupt, None);
+        // What is left of a write that was taken in part is the same write, under the same limit.
+        let begun = self.writing.take();
+        let start = begun.unwrap_or_else(Instant::now);
+        let mut waited = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         loop {
-            self.prepare_send(waited)?;
+            let left = self.wait(waited)?;
+            self.prepare_send(watch.slice(left))?;
             match write(&self.socket) {
-                Ok(count) if count < total => return self.short(count, start),
+                Ok(count) if count < total => {
+                    // A slice is over, or a signal came.
+                    watch.look(None).map_err(off)?;
+                    self.writing = Some(start);
+                    return Ok(count);
+                }
                 Ok(count) => return Ok(count),
-                Err(error) => self.judge(error)?,
+                Err(error) => self.judge(error, &mut watch, left)?,
             }
             waited = start.elapsed();
         }
     }
 
-    /// What to do about an error: `Ok` to try again.
-    fn judge(&self, error: io::Error) -> io::Result<()> {
+    /// What to do about an error: `Ok` to go on waiting.
+    fn judge(
+        &self,
+        error: io::Error,
+        watch: &mut Watch<'_>,
+        left: Option<Duration>,
+    ) -> io::Result<()> {
         match error.kind() {
-            io::ErrorKind::Interrupted if (self.interrupt)() => Err(Carried::Interrupted.into()),
-            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::Interrupted => watch.signalled().map_err(off),
+            io::ErrorKind::WouldBlock if watch.look(left).map_err(off)? => Ok(()),
             io::ErrorKind::WouldBlock => Err(carried(self.limits.which())),
             _ => Err(error),
         }
     }
+}
+
+/// A socket's group ends by the socket's end; here it is signals alone.
+fn off(_: Called) -> io::Error {
+    Carried::Interrupted.into()
 }
 
 fn carried(expired: Expired) -> io::Error {
@@ -134,13 +141,15 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let start = Instant::now();
         let mut waited = Duration::ZERO;
+        let mut watch = Watch::new(self.interrupt, None);
         loop {
-            self.prepare_receive(waited)?;
+            let left = self.wait(waited)?;
+            self.prepare_receive(watch.slice(left))?;
             match (&*self.socket).read(buffer) {
                 Ok(count) => return Ok(count),
-                Err(error) => self.judge(error)?,
+                Err(error) => self.judge(error, &mut watch, left)?,
             }
-            // A signal was handled; the wait goes on for the rest of its time.
+            // A slice is over, or a signal was handled; the wait goes on for the rest of its time.
             waited = start.elapsed();
         }
     }

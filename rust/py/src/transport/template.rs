@@ -102,7 +102,10 @@ impl Template {
             let at = now()?;
             let went = py.detach(|| match pool.take_idle() {
                 Some(idle) => Went::Over(exchange(idle, at)),
-                None => Went::Connected(pool.connect(end)),
+                None => match self.0.check(&order, signer, at) {
+                    Ok(()) => Went::Connected(pool.connect(end)),
+                    Err(why) => Went::Over(Err(why)),
+                },
             });
             let exchanged = match went {
                 Went::Over(exchanged) => exchanged,
@@ -114,8 +117,12 @@ impl Template {
             };
             exchanged.map_err(failed)?
         } else {
-            let taken = py.detach(|| pool.take_idle().map_or_else(|| pool.connect(end), Ok));
-            let taken = taken.map_err(|error| failed(Refused::Head(error)))?;
+            let at = now()?;
+            let taken = py.detach(|| match pool.take_idle() {
+                Some(idle) => Ok(idle),
+                None => self.0.check(&order, signer, at).and_then(|()| Ok(pool.connect(end)?)),
+            });
+            let taken = taken.map_err(failed)?;
             let mut connection = prepared(taken, now()?).map_err(failed)?;
             let broken = |error| failed(Refused::Head(error));
             send_pieces(py, &mut connection, body, &broken)?;
