@@ -1,7 +1,5 @@
 """What turns a client in the fault matrix. Another driver needs the same four methods."""
 
-import gc
-
 import sagewire
 from tests.support.awaited import awaited
 
@@ -21,7 +19,7 @@ class Blocking:
         """Make a client for an endpoint."""
         return sagewire.client(**KEYS, endpoint_url=url, **arguments)
 
-    def call(self, client, operation, deadline):
+    def call(self, client, operation, deadline, body=None):
         """Make one call and read all that it gives: bytes, or what was read and then the error.
 
         Returns `(data, None)` or `(None, error)`. A result that is not wanted is dropped as a
@@ -30,13 +28,14 @@ class Blocking:
         view = client if deadline is None else client.with_options(timeout=deadline)
         try:
             if operation == "invoke_endpoint_async":
-                result = view.invoke_endpoint_async(EndpointName="ep", InputLocation="s3://b/k")
+                given = {"InputLocation": "s3://b/k"} if body is None else {"Body": body}
+                result = view.invoke_endpoint_async(EndpointName="ep", **given)
                 return result["OutputLocation"].encode(), None
-            result = getattr(view, operation)(EndpointName="ep", Body=b"{}")
-            body = result["Body"]
+            result = getattr(view, operation)(EndpointName="ep", Body=body or b"{}")
+            answer = result["Body"]
             if operation == "invoke_endpoint":
-                return body.read(), None
-            return b"".join(event["PayloadPart"]["Bytes"] for event in body), None
+                return answer.read(), None
+            return b"".join(event["PayloadPart"]["Bytes"] for event in answer), None
         except Exception as error:
             # Its traceback would hold on to the body, and so to the connection.
             return None, error.with_traceback(None)
@@ -61,8 +60,6 @@ class Awaited(Blocking):
 
     def close(self, client):
         client.__exit__()
-        # A task and what it raised refer to each other: it takes the collector to let them go.
-        gc.collect()
 
 
 DRIVERS = [Blocking(), Awaited()]

@@ -64,7 +64,8 @@ class AwaitedClient:
     def _end(self):
         sender = self._client._core.sender
         for line in sender._lines.values() if sender is not None else ():
-            line.pool.abandon()
+            if line.pool is not None:
+                line.pool.abandon()
         self._loop.close()
 
     def _called(self, method, arguments, parameters):

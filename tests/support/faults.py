@@ -9,8 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-# Longer than a peer's pauses on a busy machine, shorter than anyone's patience.
-READ_TIMEOUT_SECONDS = 1.0
+# For the faults that only a limit ends: whenever it passes, the end is the same.
+SHORT_SECONDS = 0.1
+# For all others: longer than a peer's pauses on a busy machine.
+LONG_SECONDS = 15.0
 OK = "ok"
 CLOSED = "ConnectionClosedError"
 NOBODY = "EndpointConnectionError"
@@ -25,7 +27,7 @@ class Fault:
     `ends` is an exception's name or `"ok"`, or either of several, or a dict of these by operation,
     with `None` for all others; `deadline` is for calls that only their deadline ends; `calls` are
     made one after another on one client, each when the peer is done with the connection of the one
-    before.
+    before; `requests` are all that may arrive. `seconds` is the read time-out.
     """
 
     name: str
@@ -34,6 +36,10 @@ class Fault:
     deadline: "float | None" = None
     calls: int = 1
     requests: "int | None" = None
+
+    @property
+    def seconds(self) -> float:
+        return SHORT_SECONDS if self.ends == TIMED_OUT else LONG_SECONDS
 
     def __str__(self) -> str:
         return self.name
@@ -127,6 +133,12 @@ def _with_header(line):
     return made
 
 
+def _redirects(status):
+    location = b"Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+    raw = b"HTTP/1.1 " + status + b"\r\n" + location
+    return _sends(lambda _: [raw], "keep")
+
+
 def _dies_idle(then):
     """Answer once per connection, and end it when nobody is looking."""
 
@@ -182,43 +194,27 @@ FAULTS = [
         "a head that drips for ever",
         _drips_for_ever(_mid_head),
         "DeadlineExceededError",
-        deadline=READ_TIMEOUT_SECONDS,
+        deadline=SHORT_SECONDS,
     ),
     Fault("a storm of 1xx", _sends(lambda a: [_STORM * 1000, a], "keep"), OK),
     Fault(
         "an endless storm of 1xx",
         _endless(_STORM),
         "DeadlineExceededError",
-        deadline=READ_TIMEOUT_SECONDS,
+        deadline=SHORT_SECONDS,
     ),
     Fault(
         "lengths that differ",
         _with_header(b"Content-Length: 1\r\nContent-Length: 2\r\n"),
         "HTTPClientError",
     ),
-    Fault(
-        "a redirect",
-        lambda _: _sends(
-            lambda _: [
-                b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-            ],
-            "keep",
-        )(b""),
-        "ClientError",
-        requests=1,
-    ),
-    Fault(
-        "a permanent redirect",
-        lambda _: _sends(
-            lambda _: [
-                b"HTTP/1.1 308 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-            ],
-            "keep",
-        )(b""),
-        "ClientError",
-        requests=1,
-    ),
+    Fault("a redirect", _redirects(b"302 Found"), "ClientError", requests=1),
+    Fault("a redirect to be repeated", _redirects(b"307 Elsewhere"), "ClientError", requests=1),
+    Fault("a permanent redirect", _redirects(b"308 Moved"), "ClientError", requests=1),
     # In the body.
+    Fault("reset after the head", _sends(lambda a: [head_of(a)], "reset"), RESET_IN_BODY),
+    Fault("closed after the head", _sends(lambda a: [head_of(a)], "close"), CUT),
+    Fault("stalled after the head", _sends(lambda a: [head_of(a)], "stall"), TIMED_OUT),
     Fault("reset in the body", _sends(lambda a: [_half(a)], "reset"), RESET_IN_BODY),
     Fault("closed in the body", _sends(lambda a: [_half(a)], "close"), CUT),
     Fault("half-closed in the body", _sends(lambda a: [_half(a)], "half_close"), CUT),

@@ -55,7 +55,6 @@ answers = st.lists(st.tuples(lines, ends), max_size=5).map(
 )
 
 
-@pytest.mark.unsettled
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=answers | st.binary(max_size=30), many=st.sampled_from([0, 0, 0, 99, 100, 101]))
 def test_answers_to_connect(said, many):
