@@ -28,7 +28,9 @@ help:  ## Show the targets
 demo: $(EXTENSION) $(VENV)/.demo  ## Train a small model, serve it, invoke it with sagewire and with boto3
 	$(BIN)/python examples/quickstart.py
 
-test: test-rust test-native test-pure  ## Run all tests: Rust, Python native, Python pure
+# The two Python suites run beside each other, since much of either is waiting; what they need is made before.
+test: test-rust $(EXTENSION) $(VENV)/.test $(OTHERS)  ## Run all tests: Rust, Python native, Python pure
+	$(MAKE) -j2 --output-sync=target test-native test-pure
 
 test-rust:  ## Run the Rust tests
 	cargo test $(CARGO_TESTED)
