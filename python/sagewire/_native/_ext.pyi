@@ -2,7 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable
-from typing import final
+from typing import Any, final
 
 __all__ = [
     "Call",
@@ -379,6 +379,7 @@ class Connection:
     ) -> Response: ...
     def close(self) -> None: ...
 
+def forked() -> None: ...
 def identities(random: bytes) -> list[str]: ...
 
 @final
@@ -419,6 +420,31 @@ class Template:
         progress: str,
         deadline: tuple[float, float] | None,
     ) -> Response: ...
+
+@final
+class Shortcut:
+    def __new__(
+        cls,
+        template: Template,
+        pool: Pool,
+        signer: Signer | None,
+        until: float,
+        progress: str,
+        largest: int,
+        targets: dict[str, tuple[str, str]],
+        headers: dict[str, str],
+        nonempty: frozenset[str],
+        now: Callable[[], float] | None,
+        new_id: Callable[[], str] | None,
+        describe: Callable[
+            [int, dict[str, str]],
+            tuple[dict[str, Any], list[tuple[str, str]], dict[str, Any], list[tuple[str, str]]],
+        ],
+        result: Callable[[dict[str, Any]], Any],
+        make_body: Callable[[Response, str | None], Any],
+    ) -> Shortcut: ...
+    def is_over(self) -> bool: ...
+    def invoke(self, parameters: dict[str, Any], timeout: float | None) -> Any: ...
 
 @final
 class Response:

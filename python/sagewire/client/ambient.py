@@ -62,7 +62,7 @@ class Ambient:
     `now` (seconds since 1970), `monotonic` (seconds since whenever), `sleep` (between attempts),
     `hold` (before one, for the client's own rate), `pause` and `stay` (the two, awaited),
     `uniform`, `new_id`. So many seconds as `offset` says the service's clock is ahead of ours, as
-    far as its refusals have told.
+    far as its refusals have told. `on_change` is told when any of these is replaced.
     """
 
     __slots__ = (
@@ -71,13 +71,17 @@ class Ambient:
         "new_id",
         "now",
         "offset",
+        "on_change",
         "pause",
         "sleep",
         "stay",
         "uniform",
     )
 
-    def __init__(self) -> None:
+    on_change: "Callable[[], object]"
+
+    def __init__(self, on_change: "Callable[[], object]" = int) -> None:
+        object.__setattr__(self, "on_change", on_change)
         self.offset = 0.0
         self.now: Callable[[], float] = time.time
         self.monotonic: Callable[[], float] = time.monotonic
@@ -87,6 +91,10 @@ class Ambient:
         self.stay: Callable[[float], Awaitable[None]] = slept
         self.uniform: Callable[[], float] = uniform
         self.new_id: Callable[[], str] = new_id
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        self.on_change()
 
     def service_time(self) -> float:
         """Return the time by the service's clock, in seconds since 1970."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sagewire.model.shapes import Operation
 
-    Bodies = dict[str, Callable[[Result, Any, Mapping[str, str], bytes], None]]
+    Bodies = dict[str | None, Callable[[Any, str | None], Any]]
 
 _PIECE_BYTES = 64 * 1024
 
@@ -38,6 +38,31 @@ def metadata(status: int, headers: "dict[str, str]") -> "dict[str, Any]":
             "HTTPHeaders": headers,
         }
     return {"HTTPStatusCode": status, "HTTPHeaders": headers}
+
+
+def layout(
+    operation: "Operation", ending: "dict[str, Any]", status: int, headers: "Mapping[str, str]"
+) -> "tuple[dict[str, Any], list[tuple[str, str]], dict[str, Any], list[tuple[str, str]]]":
+    """Return what a success with these headers is, and what of it is taken from headers.
+
+    `ResponseMetadata`, with `ending` at its end; the keys there whose values are headers', each
+    with the header's name; the items of the result in their order; the same of them. Another
+    answer with headers of the same names differs in nothing but those values.
+    """
+    described = metadata(status, dict(headers))
+    described.update(ending)
+    places = {
+        "RequestId": "x-amzn-requestid" if "x-amzn-requestid" in headers else "x-amz-request-id",
+        "HostId": "x-amz-id-2",
+    }
+    in_metadata = [
+        (key, header) for key, header in places.items() if key in described and header in headers
+    ]
+    in_result = [pair for pair in operation.response_headers if pair[1] in headers]
+    items: dict[str, Any] = {"ResponseMetadata": None}
+    items.update((key, headers[header]) for key, header in in_result)
+    items["Body"] = None
+    return described, in_metadata, items, in_result
 
 
 def result(
@@ -59,65 +84,43 @@ def result(
     for key, header in operation.response_headers:
         if header in headers:
             made[key] = headers[header]
-    if operation.body_type is not None:
-        (bodies or _BODIES)[operation.body_type](made, response, headers, data)
+    if operation.body_type == "json":
+        # The input is accepted, whatever the body is: an odd one costs its id, not the locations.
+        value = _json_object(data).get("InferenceId")
+        if value is not None:
+            made["InferenceId"] = value
+    elif operation.body_type is not None:
+        make_body = (bodies or BODIES)[operation.body_type]
+        made["Body"] = make_body(response, headers.get("content-length"))
     made._attempts = attempts  # noqa: SLF001 - the two modules make one thing
     made._parts = response.timing  # noqa: SLF001 - as above
     return made
 
 
-def _streaming_body(
-    made: Result, response: "Any", headers: "Mapping[str, str]", _data: bytes
-) -> None:
-    made["Body"] = StreamingBody(response, headers.get("content-length"))
-
-
-def _inference_id(
-    made: Result, _response: "Any", _headers: "Mapping[str, str]", data: bytes
-) -> None:
-    # The input is accepted, whatever the body is: an odd one costs its id, not the locations.
-    value = _json_object(data).get("InferenceId")
-    if value is not None:
-        made["InferenceId"] = value
-
-
-def _event_stream(
-    made: Result, response: "Any", _headers: "Mapping[str, str]", _data: bytes
-) -> None:
+def _event_stream(response: "Any", _content_length: "str | None") -> "Any":
     from sagewire._impl import eventstream
     from sagewire.streams.events import EventStream
 
     reader = eventstream.Reader(response)
-    made["Body"] = EventStream(reader, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
+    return EventStream(reader, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
 
 
-def _async_streaming_body(
-    made: Result, response: "Any", headers: "Mapping[str, str]", _data: bytes
-) -> None:
+def _async_streaming_body(response: "Any", content_length: "str | None") -> "Any":
     from sagewire.streams.aio import AsyncStreamingBody
 
-    made["Body"] = AsyncStreamingBody(response, headers.get("content-length"))
+    return AsyncStreamingBody(response, content_length)
 
 
-def _async_event_stream(
-    made: Result, response: "Any", _headers: "Mapping[str, str]", _data: bytes
-) -> None:
+def _async_event_stream(response: "Any", _content_length: "str | None") -> "Any":
     from sagewire.streams.aio import AsyncEventStream
 
-    made["Body"] = AsyncEventStream(response, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
+    return AsyncEventStream(response, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.name)
 
 
-# What becomes of a body, by the type of its member: each writes its key into the result.
-_BODIES: "Bodies" = {
-    "blob": _streaming_body,
-    "json": _inference_id,
-    "stream": _event_stream,
-}
-AWAITED_BODIES: "Bodies" = {
-    "blob": _async_streaming_body,
-    "json": _inference_id,
-    "stream": _async_event_stream,
-}
+# What becomes of a body that the caller reads, by the type of its member: made of the response and
+# its `Content-Length`.
+BODIES: "Bodies" = {"blob": StreamingBody, "stream": _event_stream}
+AWAITED_BODIES: "Bodies" = {"blob": _async_streaming_body, "stream": _async_event_stream}
 
 
 def whole_body(response: "Any", url: str) -> bytes:

@@ -111,6 +111,13 @@ class Call:
         self._started = ambient.monotonic()
         self._deadline = None if options.timeout is None else self._started + options.timeout
 
+    def take_over(self, identity: str, seconds: float) -> None:
+        """Go on with a call whose first attempt, of this id, began so many seconds ago."""
+        self.identity = identity
+        self._started -= seconds
+        if self._deadline is not None:
+            self._deadline -= seconds
+
     def begin(self) -> float:
         """Begin an attempt and return 0; or return how many seconds to wait before asking again."""
         now = self._started = self._outgoing.ambient.monotonic()
@@ -259,6 +266,8 @@ class Call:
         if again is None:
             return None
         seconds, self._price = again
+        if outgoing.policy.spent:
+            outgoing.ambient.on_change()
         return seconds
 
     def _has_learnt_the_time(self, code: "Any", headers: "Mapping[str, str]") -> bool:

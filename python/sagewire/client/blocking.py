@@ -39,8 +39,16 @@ class Sender:
         self.outgoing = outgoing
         self.pool = pool
 
-    def send(self, operation: "Operation", request: "Request", options: "Options") -> "Result":
+    def send(
+        self,
+        operation: "Operation",
+        request: "Request",
+        options: "Options",
+        first: "tuple[Any, ...] | None" = None,
+    ) -> "Result":
         """Return the result of the attempt that succeeded.
+
+        `first` is how a first attempt on the short way ended (`client/shortcuts.py`).
 
         Raises the error of the last attempt: `ClientError` or below for an answer, a connection's
         error for none, `DeadlineExceededError` where the deadline leaves no time for another.
@@ -49,12 +57,15 @@ class Sender:
         ambient = outgoing.ambient
         limited = outgoing.policy.limiter is not None
         call = Call(outgoing, operation, request, options)
+        if first is not None:
+            call.take_over(*first[:2])
         while True:
             while limited and (pause := call.begin()):
                 ambient.hold(pause)
             data = b""
             try:
-                response = self._exchange(call)
+                ended, first = first, None
+                response = self._exchange(call) if ended is None else _answer_of(ended)
                 status = response.status
                 if not operation.streams and status < 300:
                     data = whole_body(response, request.url)
@@ -102,6 +113,14 @@ class Sender:
             )
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None
+
+
+def _answer_of(ended: "tuple[Any, ...]") -> "Any":
+    """Return the answer of an attempt on the short way; raise the error if there was none."""
+    *_, response, error = ended
+    if error is not None:
+        raise error
+    return response
 
 
 def send_hooked(hooked: "Hooked", core: "Core") -> "Result":

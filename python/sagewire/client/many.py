@@ -170,20 +170,19 @@ def _apart(
     client: "SageMakerRuntime", sleep: "Callable[[float], None]", connections: int
 ) -> "tuple[SageMakerRuntime, Any]":
     """Return a view of a client whose waits and connections can be ended, and its pool."""
-    core = copy.copy(client._core)  # noqa: SLF001 - the client's own
-    sender = copy.copy(core.sender or client._core.open())  # noqa: SLF001 - as above
+    core = client._core  # noqa: SLF001 - the client's own
+    sender = copy.copy(core.sender or core.open())
     sender.outgoing = copy.copy(sender.outgoing)
     ambient = Ambient()
     for name in Ambient.__slots__:
-        setattr(ambient, name, getattr(client._ambient, name))  # noqa: SLF001 - as above
+        setattr(ambient, name, getattr(core.ambient, name))
     ambient.sleep = sleep
     sender.outgoing.ambient = ambient
     sender.pool = sender.pool.group(min(connections, NO_LIMIT))
-    core.sender = sender
-    core.targets = client._core.targets  # noqa: SLF001 - made when the sender was
     view = object.__new__(type(client))
     view.__dict__.update(client.__dict__)
-    view._core = core
+    view._core = core = core.apart(ambient, sender)
+    view._book = core.book(view._options)
     return view, sender.pool
 
 

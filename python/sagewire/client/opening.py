@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sagewire.client.settings import Settings
+    from sagewire.client.views import Options
     from sagewire.endpoints import Origin
     from sagewire.model.shapes import Operation
     from sagewire.proxies import ProxyRoute
+
+
+# One for each set of extra headers and number of attempts.
+_BOOKS_KEPT = 64
 
 
 class Core:
@@ -30,11 +35,13 @@ class Core:
     """
 
     __slots__ = (
+        "_books",
         "_make_sender",
         "_opened",
         "_operations",
         "_others",
         "ambient",
+        "changes",
         "sender",
         "settings",
         "targets",
@@ -47,7 +54,9 @@ class Core:
         make_sender: "Callable[[Outgoing, Origin, Settings], Any]",
     ) -> None:
         self.settings = settings
-        self.ambient = Ambient()
+        self.changes = 0
+        self._books: dict[Any, dict[Operation, Any]] = {}
+        self.ambient = Ambient(self.forget)
         self.sender: Any = None
         self._opened: dict[str, Any] = {}
         self.targets: dict[Operation, Targets] = {}
@@ -88,6 +97,33 @@ class Core:
         # Two threads may come here together: the first one's sender, with its pool, is everybody's.
         self.sender = self._opened.setdefault("sender", sender)
         return self.sender
+
+    def book(self, options: "Options") -> "dict[Operation, Any]":
+        """Return where the short ways of the calls of a view stand, until all are forgotten."""
+        kind = (options.extra_headers, options.max_attempts)
+        book = self._books.get(kind)
+        if book is None:
+            if len(self._books) >= _BOOKS_KEPT:
+                self.forget()
+                self._books = {}
+            book = self._books.setdefault(kind, {})
+        return book
+
+    def forget(self) -> None:
+        """Forget the short ways: something that they were made of has changed."""
+        self.changes += 1
+        for book in list(self._books.values()):
+            book.clear()
+
+    def apart(self, ambient: "Ambient", sender: "Any") -> "Core":
+        """Return another core of the same settings, with a sender of its own."""
+        import copy
+
+        core = copy.copy(self)
+        core._books = {}  # noqa: SLF001 - its own
+        core.ambient, core.sender = ambient, sender
+        ambient.on_change = core.forget
+        return core
 
     def way_to(
         self, origin: "Origin", read_timeout: "float | None"

@@ -24,6 +24,7 @@ _TRACE_ID_CHARACTERS = frozenset(
 )
 # One for each set of extra headers.
 _TEMPLATES_KEPT = 64
+_NEVER = float("inf")
 
 
 class Outgoing:
@@ -116,6 +117,10 @@ class Outgoing:
         if isinstance(self.source, Fixed):
             self.fixed_signer = signer
         return signer
+
+    def settled_until(self) -> float:
+        """Return until when `signer` will give the same, in seconds since 1970, and not wait."""
+        return _NEVER if self.signature is None else self.source.settled_until()
 
     def template(self, options: "Options") -> "transport.Template":
         """Return what the heads of the requests of a view have in common."""

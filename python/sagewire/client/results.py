@@ -110,9 +110,11 @@ class Result(dict):  # type: ignore[type-arg]
     ()
     """
 
-    __slots__ = ("_attempts", "_parts")
+    __slots__ = ("_attempts", "_parts", "_response")
     _attempts: "tuple[tuple[Any, ...], ...]"
     _parts: "Callable[[], tuple[float, ...]]"
+    # In place of the two: of a call whose only attempt brought it.
+    _response: "Any"
 
     @classmethod
     def of(
@@ -131,16 +133,29 @@ class Result(dict):  # type: ignore[type-arg]
     @property
     def attempts(self) -> "tuple[Attempt, ...]":
         """The call's attempts in order; the last one succeeded."""
-        # Kept as plain tuples: most callers never ask.
-        return tuple(Attempt(*fields) for fields in getattr(self, "_attempts", ()))
+        # Kept as plain tuples, or not even made: most callers never ask.
+        return tuple(Attempt(*fields) for fields in self._fields())
 
     @property
     def timing(self) -> "Timing | None":
         """How long the parts of the last attempt took; `None` for a dict that no call made."""
-        parts = getattr(self, "_parts", None)
-        return None if parts is None else Timing(*parts())
+        seconds = self._seconds()
+        return None if seconds is None else Timing(*seconds)
+
+    def _fields(self) -> "tuple[tuple[Any, ...], ...]":
+        response = getattr(self, "_response", None)
+        if response is None:
+            return getattr(self, "_attempts", ())
+        from sagewire.client.answers import metadata
+
+        request_id = metadata(response.status, response.headers).get("RequestId")
+        *before_the_body, _ = response.timing()
+        return ((None, response.status, request_id, sum(before_the_body)),)
+
+    def _seconds(self) -> "tuple[float, ...] | None":
+        response = getattr(self, "_response", None)
+        parts = getattr(self, "_parts", None) if response is None else response.timing
+        return None if parts is None else parts()
 
     def __reduce__(self) -> "Any":
-        parts = getattr(self, "_parts", None)
-        seconds = None if parts is None else parts()
-        return Result.of, (dict(self), getattr(self, "_attempts", ()), seconds)
+        return Result.of, (dict(self), self._fields(), self._seconds())

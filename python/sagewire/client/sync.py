@@ -1,8 +1,10 @@
 """`SageMakerRuntime`: the client whose calls return when the answer's head is here."""
 
+from sagewire.client import shortcuts
 from sagewire.client.answers import result
 from sagewire.client.blocking import make_sender, send_hooked
 from sagewire.client.call import prepare
+from sagewire.client.results import Result
 from sagewire.client.surface import Surface
 
 TYPE_CHECKING = False
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from sagewire.client.results import Result
     from sagewire.client.types import Body as _Body
     from sagewire.client.types import (
         InvokeEndpointAsyncResult,
@@ -83,6 +84,21 @@ class SageMakerRuntime(Surface):
         ) -> ResponseStreamResult: ...
 
     def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
+        shortcut = self._book.get(operation)
+        first = None
+        if shortcut is not None and not self._events.active:
+            first = shortcut.invoke(parameters, self._options.timeout)
+            if type(first) is Result:
+                return first
+        return self._call_at_length(operation, parameters, first)
+
+    def _call_at_length(
+        self,
+        operation: "Operation",
+        parameters: "dict[str, Any]",
+        first: "tuple[Any, ...] | None",
+    ) -> "Result":
+        """Make a call that is not plain, or `first` of whose attempts did not succeed."""
         core = self._core
         if self._events.active:
             from sagewire.client.hooked import Hooked
@@ -97,7 +113,16 @@ class SageMakerRuntime(Surface):
             validate=self._validate,
             signed=self._signed,
         )
-        return sender.send(operation, request, self._options)  # type: ignore[no-any-return]
+        if first is None and operation.streams:
+            self._book = core.book(self._options)
+            shortcut = shortcuts.renewed(core, sender, operation, self._options)
+            if shortcut is not None:
+                first = shortcut.invoke(parameters, self._options.timeout)
+                if type(first) is Result:
+                    return first
+        return sender.send(  # type: ignore[no-any-return]
+            operation, request, self._options, first
+        )
 
     def invoke_many(
         self,

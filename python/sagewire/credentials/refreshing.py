@@ -95,6 +95,10 @@ class Refreshing:
                 kept = self._replace("mandatory")
         return kept[0]
 
+    def settled_until(self) -> float:
+        """Return when a refresh will be due."""
+        return 0.0 if self._kept is None else self._kept[1]
+
     def _will_do(self, insist_from: float, ends_at: float) -> bool:
         """Say whether another thread's refresh, waited for, has settled the matter."""
         now = clock.now()

@@ -82,6 +82,10 @@ class FromSession:
         frozen.close()
         return None if self._kept is None else self._kept[1]
 
+    def settled_until(self) -> float:
+        """Return 0: the session's may be replaced at any moment."""
+        return 0.0
+
     def _ours(self, frozen: "Any") -> Credentials:
         kept = self._kept
         if kept is not None and kept[0] == frozen:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
         def current(self) -> Credentials:
             """Return the credentials to sign with; raise `NoCredentialsError` if there are none."""
 
+        def settled_until(self) -> float:
+            """Return until when what `current` gave last will do, in seconds since 1970.
+
+            0 if it has to be asked every time.
+            """
+
 
 class Fixed:
     """Credentials that never change. `method` names their place, in boto3's words."""
@@ -56,6 +62,10 @@ class Fixed:
     def current(self) -> Credentials:
         """Return them."""
         return self.credentials
+
+    def settled_until(self) -> float:
+        """Return infinity."""
+        return float("inf")
 
     def __repr__(self) -> str:
         return f"Fixed(method={self.method!r})"
@@ -78,6 +88,10 @@ class Absent:
     def current(self) -> Credentials:
         """Raise `NoCredentialsError`."""
         raise NoCredentialsError
+
+    def settled_until(self) -> float:
+        """Return 0: there may be some the next time."""
+        return 0.0
 
 
 class Later:
@@ -116,6 +130,10 @@ class Later:
                 if not isinstance(source, Absent):  # which may be another the next time
                     self._source = source
         return source.current()
+
+    def settled_until(self) -> float:
+        """Return what the source says that was found."""
+        return 0.0 if self._source is None else self._source.settled_until()
 
     def __reduce__(self) -> "Any":
         return type(self), (self._search,)

@@ -1,5 +1,7 @@
 //! The door of `transport`.
 
+mod layout;
+mod shortcut;
 mod template;
 
 use std::borrow::Cow;
@@ -26,6 +28,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Pool>()?;
     module.add_class::<Connection>()?;
     module.add_class::<template::Template>()?;
+    module.add_class::<shortcut::Shortcut>()?;
+    module.add_function(wrap_pyfunction!(forked, module)?)?;
     module.add_class::<Response>()?;
     module.add_function(wrap_pyfunction!(identities, module)?)
 }
@@ -34,6 +38,12 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn identities(random: &[u8]) -> Vec<String> {
     transport::identities(random)
+}
+
+/// Forget the ids that were made for the parent of this process.
+#[pyfunction]
+fn forked() {
+    transport::forked();
 }
 
 /// Whom to trust, and who to be.
@@ -245,7 +255,7 @@ impl Connection {
             py.detach(|| connection.receive())
         };
         let response = exchanged.map_err(failed)?;
-        Response::new(py, response, self.url.clone(), timeout)
+        Response::new(py, response, PyString::new(py, &self.url).unbind(), timeout)
     }
 
     /// Drop the connection.
@@ -313,7 +323,7 @@ pub(crate) struct Response {
     /// The reason phrase.
     #[pyo3(get)]
     reason: String,
-    url: String,
+    url: Py<PyString>,
     /// The deadline of the whole call, for the words of an error.
     seconds: Option<f64>,
     timing: Timing,
@@ -337,20 +347,30 @@ impl Response {
     fn new(
         py: Python<'_>,
         response: transport::Response,
-        url: String,
+        url: Py<PyString>,
         seconds: Option<f64>,
     ) -> PyResult<Self> {
-        Ok(Self {
+        let headers = header_dict(py, &response.head)?;
+        Ok(Self::with_headers(response, headers, url, seconds))
+    }
+
+    fn with_headers(
+        response: transport::Response,
+        headers: Py<PyDict>,
+        url: Py<PyString>,
+        seconds: Option<f64>,
+    ) -> Self {
+        Self {
             timing: response.timing,
             body_nanoseconds: AtomicU64::new(0),
             reason: latin_1(&response.head.reason),
             url,
             status: response.head.status,
             version: response.head.version,
-            headers: header_dict(py, &response.head)?,
+            headers,
             seconds,
             body: Mutex::new(Body::Idle(Box::new(response))),
-        })
+        }
     }
 
     fn read_body(&self, py: Python<'_>, amount: Option<usize>) -> PyResult<Vec<u8>> {
@@ -389,7 +409,13 @@ impl Response {
             _ => Body::Over,
         };
         drop(now);
-        done.map_err(|error| Failure { url: &self.url, seconds: self.seconds, error }.into_py(py))
+        done.map_err(|error| {
+            let url = self.url.bind(py).to_str();
+            url.map_or_else(
+                |error| error,
+                |url| Failure { url, seconds: self.seconds, error }.into_py(py),
+            )
+        })
     }
 }
 
@@ -509,12 +535,21 @@ impl Failure<'_> {
 pub(crate) fn header_dict(py: Python<'_>, head: &ResponseHead) -> PyResult<Py<PyDict>> {
     let headers = PyDict::new(py);
     for (name, value) in head.joined() {
-        match std::str::from_utf8(&value).ok().filter(|text| text.is_ascii()) {
-            Some(text) => headers.set_item(name, text)?,
-            None => headers.set_item(name, latin_1(&value))?,
-        }
+        headers.set_item(name, latin_1_text(py, &value))?;
     }
     Ok(headers.unbind())
+}
+
+/// The value of a header that stands in its head once.
+fn header_text<'py>(py: Python<'py>, value: &[u8]) -> Bound<'py, PyString> {
+    latin_1_text(py, &transport::unfolded(value))
+}
+
+fn latin_1_text<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
+    match std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()) {
+        Some(text) => PyString::new(py, text),
+        None => PyString::new(py, &latin_1(bytes)),
+    }
 }
 
 pub(crate) fn latin_1(bytes: &[u8]) -> String {

@@ -13,6 +13,7 @@
     head.py      a request's head out, a response's head in
     template.py  a request's head, of what all calls share and of what is one's own
     identity.py  the ids of calls
+    shortcut.py  a whole call, if it is plainly right and goes well
     timing.py    how long each part of an exchange took
     exchange.py  a request out, a response in, its body as it is asked for
 
@@ -23,7 +24,9 @@ from sagewire._pure.transport.exchange import Connection, Response
 from sagewire._pure.transport.identity import identities
 from sagewire._pure.transport.pool import Pool
 from sagewire._pure.transport.proxy import Proxy
+from sagewire._pure.transport.shortcut import Shortcut
 from sagewire._pure.transport.template import Template
 from sagewire._pure.transport.tls import TlsSettings
 
-__all__ = ["Connection", "Pool", "Proxy", "Response", "Template", "TlsSettings", "identities"]
+__all__ = ["Connection", "Pool", "Proxy", "Response", "Shortcut", "Template", "TlsSettings",
+           "identities"]  # fmt: skip

@@ -325,7 +325,7 @@ fn fields(mut block: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A folded value as one line: each line end with the white space after it is a single space.
-fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+pub fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }

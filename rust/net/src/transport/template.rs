@@ -1,9 +1,12 @@
 //! A request's head, made of what all calls of a client share and of what is this attempt's own.
 //! No I/O.
 
+use std::time::Instant;
+
 use sagewire_core::sigv4::{Header, InvalidArgument, Payload, Signer};
 
 use super::error::TransportError;
+use super::exchange::Connection;
 use super::head::{check_target, push_header};
 
 /// The heads of a client's requests, as far as they are all the same.
@@ -89,6 +92,21 @@ impl Template {
             push_header(&mut trailing, "Proxy-Authorization", value)?;
         }
         Ok(Self { leading, host, user_agent: agent, extra, extra_lines, trailing })
+    }
+
+    /// Prepares an attempt over a connection, signed for `at` if there is a signer; nothing is sent.
+    pub fn prepare(
+        &self,
+        connection: &mut Connection,
+        order: &Order<'_>,
+        signing: Option<(&Signer, Payload<'_>)>,
+        at: i64,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refused> {
+        connection.prepare_with(deadline, |out| {
+            let signing = signing.map(|(signer, payload)| (signer, payload, at));
+            self.push_head(out, order, signing).map(|()| order.length.is_none())
+        })
     }
 
     /// Appends an attempt's head, signed for `at`, in seconds since 1970, if there is a signer.

@@ -1,8 +1,10 @@
 //! One attempt in one crossing of the border: take a connection, sign, send, receive.
 
+use std::time::Instant;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
-use sagewire_core::sigv4::Payload;
+use sagewire_core::sigv4::{self, Payload};
 use sagewire_net::transport::{self, Order, Refused, TransportError};
 
 use super::{Failure, Pool, Response, from_now, send_pieces, whole_body};
@@ -10,7 +12,7 @@ use crate::sigv4::{Signer, refused};
 
 /// The heads of a client's requests, as far as they are all the same.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-pub(super) struct Template(transport::Template);
+pub(super) struct Template(pub(super) transport::Template);
 
 #[pymethods]
 impl Template {
@@ -83,52 +85,79 @@ impl Template {
         let seconds = deadline.map(|(_, whole)| whole);
         let failed = |why| raised(py, url, seconds, why);
         let now = || seconds_since_1970(clock);
-        let prepared = |mut connection: transport::Connection, at| {
-            connection.prepare_with(end, |out| {
-                let signing = signer.zip(payload).map(|(by, payload)| (by, payload, at));
-                self.0.push_head(out, &order, signing).map(|()| length.is_none())
-            })?;
-            Ok(connection)
-        };
+        let signing = signer.zip(payload);
         let pool = &pool.get().0;
         let response = if let Some(body) = whole_body(body)? {
-            let exchange = |connection, at| {
-                let mut connection: transport::Connection = prepared(connection, at)?;
-                connection.send(&body)?;
-                Ok(connection.receive()?)
-            };
-            // An idle connection is in hand at once: the time is that of a moment ago, and the
-            // interpreter is let go of once. A new one may have taken minutes to make.
-            let at = now()?;
-            let went = py.detach(|| match pool.take_idle() {
-                Some(idle) => Went::Over(exchange(idle, at)),
-                None => match self.0.check(&order, signer, at) {
-                    Ok(()) => Went::Connected(pool.connect(end)),
-                    Err(why) => Went::Over(Err(why)),
-                },
-            });
-            let exchanged = match went {
-                Went::Over(exchanged) => exchanged,
-                Went::Connected(Err(error)) => Err(Refused::Head(error)),
-                Went::Connected(Ok(fresh)) => {
-                    let at = now()?;
-                    py.detach(|| exchange(fresh, at))
-                }
-            };
-            exchanged.map_err(failed)?
+            attempted(py, &self.0, pool, &order, signing, &body, end, &now)?
+                .map_err(|ended| failed(ended.into()))?
         } else {
             let at = now()?;
             let taken = py.detach(|| match pool.take_idle() {
                 Some(idle) => Ok(idle),
                 None => self.0.check(&order, signer, at).and_then(|()| Ok(pool.connect(end)?)),
             });
-            let taken = taken.map_err(failed)?;
-            let mut connection = prepared(taken, now()?).map_err(failed)?;
             let broken = |error| failed(Refused::Head(error));
+            let mut connection = taken.map_err(failed)?;
+            self.0.prepare(&mut connection, &order, signing, now()?, end).map_err(failed)?;
             send_pieces(py, &mut connection, body, &broken)?;
             py.detach(|| connection.receive()).map_err(broken)?
         };
-        Response::new(py, response, url.to_owned(), seconds)
+        Response::new(py, response, PyString::new(py, url).unbind(), seconds)
+    }
+}
+
+/// An attempt with a body that is there as a whole, over a connection of a pool.
+///
+/// `now` is asked for the time to sign for, in seconds since 1970.
+#[allow(clippy::too_many_arguments, reason = "what an attempt is made of")]
+pub(super) fn attempted(
+    py: Python<'_>,
+    template: &transport::Template,
+    pool: &transport::Pool,
+    order: &Order<'_>,
+    signing: Option<(&sigv4::Signer, Payload<'_>)>,
+    body: &[u8],
+    end: Option<Instant>,
+    now: &dyn Fn() -> PyResult<i64>,
+) -> PyResult<Result<transport::Response, Ended>> {
+    let exchange = |mut connection: transport::Connection, at| {
+        template.prepare(&mut connection, order, signing, at, end).map_err(Ended::Unsent)?;
+        connection.send(body).and_then(|()| connection.receive()).map_err(Ended::Broken)
+    };
+    // An idle connection is in hand at once: the time is that of a moment ago, and the interpreter
+    // is let go of once. A new one may have taken minutes to make.
+    let at = now()?;
+    let went = py.detach(|| match pool.take_idle() {
+        Some(idle) => Went::Over(exchange(idle, at)),
+        None => match template.check(order, signing.map(|(signer, _)| signer), at) {
+            Ok(()) => Went::Connected(pool.connect(end)),
+            Err(why) => Went::Over(Err(Ended::Unsent(why))),
+        },
+    });
+    Ok(match went {
+        Went::Over(exchanged) => exchanged,
+        Went::Connected(Err(error)) => Err(Ended::Broken(error)),
+        Went::Connected(Ok(fresh)) => {
+            let at = now()?;
+            py.detach(|| exchange(fresh, at))
+        }
+    })
+}
+
+/// Why an attempt has no answer.
+pub(super) enum Ended {
+    /// The request cannot be written.
+    Unsent(Refused),
+    /// There was no connection, or it failed.
+    Broken(TransportError),
+}
+
+impl From<Ended> for Refused {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unsent(why) => why,
+            Ended::Broken(error) => Self::Head(error),
+        }
     }
 }
 
@@ -136,7 +165,7 @@ impl Template {
 #[allow(clippy::large_enum_variant, reason = "both are moved once")]
 enum Went {
     /// Over an idle connection, to its end.
-    Over(Result<transport::Response, Refused>),
+    Over(Result<transport::Response, Ended>),
     /// To a new connection.
     Connected(Result<transport::Connection, TransportError>),
 }
@@ -159,9 +188,13 @@ fn covered<'a>(payload: &'a Bound<'_, PyAny>) -> PyResult<Payload<'a>> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a time beyond i64 is refused by the signer")]
 fn seconds_since_1970(clock: &Bound<'_, PyAny>) -> PyResult<i64> {
-    Ok(clock.call0()?.extract::<f64>()?.floor() as i64)
+    Ok(whole_seconds(clock.call0()?.extract::<f64>()?))
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a time beyond i64 is refused by the signer")]
+pub(super) fn whole_seconds(time: f64) -> i64 {
+    time.floor() as i64
 }
 
 fn raised(py: Python<'_>, url: &str, seconds: Option<f64>, why: Refused) -> PyErr {

@@ -1,0 +1,130 @@
+//! What the answers of an endpoint have in common: the names, and nearly all of the values.
+//!
+//! An answer's dicts are copies of those of the first one, in which what differs is replaced. What
+//! they hold is described by Python, once for each list of names.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use sagewire_net::transport::ResponseHead;
+
+use super::{header_dict, header_text};
+
+/// A success with certain headers, in this order.
+pub(super) struct Layout {
+    first: ResponseHead,
+    /// Whether each name stands there once, and there are few enough to note which ones differ.
+    is_plain: bool,
+    keys: Vec<Py<PyString>>,
+    headers: Py<PyDict>,
+    metadata: Py<PyDict>,
+    in_metadata: Vec<Place>,
+    result: Py<PyDict>,
+    in_result: Vec<Place>,
+}
+
+/// A key whose value is that of a header.
+struct Place {
+    key: Py<PyString>,
+    header: Py<PyString>,
+    /// The header's place in the head.
+    number: usize,
+}
+
+/// Which of an answer's headers differ from those of the first one, a bit each.
+type Changed = u64;
+
+impl Layout {
+    /// Asks `describe` what an answer with this head is: its metadata, the keys there whose values
+    /// are those of headers, the other items of its result, and the same of them.
+    pub(super) fn new(
+        py: Python<'_>,
+        head: &ResponseHead,
+        describe: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        type Pairs = Vec<(Py<PyString>, Py<PyString>)>;
+        let headers = header_dict(py, head)?;
+        let (metadata, in_metadata, result, in_result): (_, Pairs, _, Pairs) =
+            describe.call1((head.status, &headers))?.extract()?;
+        let names: Vec<&str> = head.fields.iter().map(|(name, _)| name.as_str()).collect();
+        let places = |pairs: Pairs| {
+            pairs
+                .into_iter()
+                .map(|(key, header)| {
+                    let name = header.bind(py).to_str()?;
+                    let number = names.iter().position(|own| *own == name).unwrap_or_default();
+                    Ok(Place { key, header, number })
+                })
+                .collect::<PyResult<Vec<Place>>>()
+        };
+        Ok(Self {
+            is_plain: headers.bind(py).len() == names.len() && names.len() <= 64,
+            keys: headers.bind(py).keys().extract()?,
+            in_metadata: places(in_metadata)?,
+            in_result: places(in_result)?,
+            first: head.clone(),
+            headers,
+            metadata,
+            result,
+        })
+    }
+
+    /// Whether an answer has the same names.
+    pub(super) fn fits(&self, head: &ResponseHead) -> bool {
+        let (ours, theirs) = (&self.first, head);
+        ours.status == theirs.status
+            && ours.fields.len() == theirs.fields.len()
+            && ours.fields.iter().zip(&theirs.fields).all(|(one, other)| one.0 == other.0)
+    }
+
+    /// An answer's headers, and which differ.
+    pub(super) fn headers<'py>(
+        &self,
+        py: Python<'py>,
+        head: &ResponseHead,
+    ) -> PyResult<(Bound<'py, PyDict>, Changed)> {
+        if !self.is_plain {
+            return Ok((header_dict(py, head)?.into_bound(py), Changed::MAX));
+        }
+        let headers = self.headers.bind(py).copy()?;
+        let mut changed = 0;
+        let values = self.first.fields.iter().zip(&head.fields).zip(&self.keys);
+        for (number, ((kept, (_, value)), key)) in values.enumerate() {
+            if kept.1 != *value {
+                headers.set_item(key, header_text(py, value))?;
+                changed |= 1 << number;
+            }
+        }
+        Ok((headers, changed))
+    }
+
+    /// The `ResponseMetadata` of an answer with these headers.
+    pub(super) fn metadata<'py>(
+        &self,
+        headers: &(Bound<'py, PyDict>, Changed),
+    ) -> PyResult<Bound<'py, PyDict>> {
+        filled(&self.metadata, &self.in_metadata, headers)
+    }
+
+    /// Its result's other items, in their order.
+    pub(super) fn result<'py>(
+        &self,
+        headers: &(Bound<'py, PyDict>, Changed),
+    ) -> PyResult<Bound<'py, PyDict>> {
+        filled(&self.result, &self.in_result, headers)
+    }
+}
+
+/// A copy of `kept` with the values of these headers.
+fn filled<'py>(
+    kept: &Py<PyDict>,
+    places: &[Place],
+    (headers, changed): &(Bound<'py, PyDict>, Changed),
+) -> PyResult<Bound<'py, PyDict>> {
+    let copy = kept.bind(headers.py()).copy()?;
+    for place in places {
+        if changed >> place.number & 1 == 1 {
+            copy.set_item(&place.key, headers.as_any().get_item(&place.header)?)?;
+        }
+    }
+    Ok(copy)
+}

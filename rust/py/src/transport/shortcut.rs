@@ -1,0 +1,287 @@
+//! A whole call in one crossing of the border, if it is plainly right and goes well.
+//!
+//! Whatever is unusual about a call is left to Python, which knows boto3's words: arguments that are
+//! not plainly right before anything is sent, an attempt that did not succeed with how it ended.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString};
+use sagewire_core::sigv4::Payload;
+use sagewire_net::transport::{self, Identity, Order};
+
+use super::layout::Layout;
+use super::template::{Ended, Template, attempted, whole_seconds};
+use super::{Failure, Pool, Response, from_now, lock};
+use crate::sigv4::Signer;
+use crate::support::clock::since_1970;
+
+/// As many layouts of answers are kept; an endpoint has one or two.
+const LAYOUTS_KEPT: usize = 4;
+
+/// The calls of one operation, as far as they are all the same.
+#[pyclass(frozen, module = "sagewire._native._ext")]
+pub(super) struct Shortcut {
+    template: Py<Template>,
+    pool: transport::Pool,
+    signer: Option<Py<Signer>>,
+    /// Until when the signer's credentials are good, in seconds since 1970.
+    until: f64,
+    progress: String,
+    largest: usize,
+    targets: Py<PyDict>,
+    members: Vec<Member>,
+    /// Replacements of the system's clock and of chance.
+    now: Option<Py<PyAny>>,
+    new_id: Option<Py<PyAny>>,
+    describe: Py<PyAny>,
+    result: Py<PyAny>,
+    make_body: Py<PyAny>,
+    layouts: Mutex<Vec<Arc<Layout>>>,
+}
+
+/// A parameter that becomes a header.
+struct Member {
+    key: Py<PyString>,
+    header: String,
+    may_be_empty: bool,
+}
+
+/// The parameters of a call that are plainly right.
+struct Plain<'a, 'py> {
+    /// Target and URL.
+    place: (Bound<'py, PyString>, Bound<'py, PyString>),
+    body: Body<'py>,
+    members: Vec<(&'a str, Bound<'py, PyString>)>,
+}
+
+type Headers<'a> = Vec<(&'a str, &'a str)>;
+
+enum Body<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    Text(Bound<'py, PyString>),
+    /// May change under us while we are detached.
+    Copied(Vec<u8>),
+}
+
+impl<'a> Plain<'a, '_> {
+    /// Headers and body; `None` where a text is no Unicode.
+    fn as_bytes(&'a self) -> Option<(Headers<'a>, &'a [u8])> {
+        let mut members = Vec::with_capacity(self.members.len());
+        for (header, value) in &self.members {
+            members.push((*header, value.to_str().ok()?));
+        }
+        let body = match &self.body {
+            Body::Bytes(body) => body.as_bytes(),
+            Body::Text(body) => body.to_str().ok()?.as_bytes(),
+            Body::Copied(body) => body,
+        };
+        Some((members, body))
+    }
+}
+
+impl<'py> Body<'py> {
+    fn of(value: Bound<'py, PyAny>) -> Option<Self> {
+        match value.cast_into_exact::<PyBytes>() {
+            Ok(bytes) => Some(Self::Bytes(bytes)),
+            Err(other) => match other.into_inner().cast_into_exact::<PyString>() {
+                Ok(text) => Some(Self::Text(text)),
+                Err(other) => {
+                    let array = other.into_inner().cast_into_exact::<PyByteArray>().ok()?;
+                    Some(Self::Copied(array.to_vec()))
+                }
+            },
+        }
+    }
+}
+
+#[pymethods]
+impl Shortcut {
+    #[new]
+    #[pyo3(signature = (template, pool, signer, until, progress, largest, targets, headers, nonempty, now, new_id, describe, result, make_body))]
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn new(
+        template: Py<Template>,
+        pool: &Bound<'_, Pool>,
+        signer: Option<Py<Signer>>,
+        until: f64,
+        progress: String,
+        largest: usize,
+        targets: Py<PyDict>,
+        headers: &Bound<'_, PyDict>,
+        nonempty: &Bound<'_, PyAny>,
+        now: Option<Py<PyAny>>,
+        new_id: Option<Py<PyAny>>,
+        describe: Py<PyAny>,
+        result: Py<PyAny>,
+        make_body: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let members = headers
+            .iter()
+            .map(|(key, header)| {
+                let may_be_empty = !nonempty.contains(&key)?;
+                let key = key.cast_into::<PyString>()?.unbind();
+                Ok(Member { key, header: header.extract()?, may_be_empty })
+            })
+            .collect::<PyResult<_>>()?;
+        Ok(Self {
+            template,
+            pool: pool.get().0.clone(),
+            signer,
+            until,
+            progress,
+            largest,
+            targets,
+            members,
+            now,
+            new_id,
+            describe,
+            result,
+            make_body,
+            layouts: Mutex::default(),
+        })
+    }
+
+    /// Whether the credentials have come to their end.
+    fn is_over(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.clock(py)? > self.until)
+    }
+
+    /// Make a call. Return its result; `None` for one that is not plain, of which nothing has been
+    /// sent; or how its first attempt ended: its id, its seconds, an answer or else an error.
+    fn invoke<'py>(
+        &self,
+        py: Python<'py>,
+        parameters: &Bound<'py, PyDict>,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let begun = Instant::now();
+        let Some(plain) = self.plain(py, parameters) else { return Ok(None) };
+        let Some((members, body)) = plain.as_bytes() else { return Ok(None) };
+        if body.len() > self.largest || self.is_over(py)? {
+            return Ok(None);
+        }
+        let (target, url) = &plain.place;
+        let own_id;
+        let given_id;
+        let identity = if let Some(new_id) = &self.new_id {
+            given_id = new_id.bind(py).call0()?.cast_into::<PyString>()?;
+            given_id.to_str()?
+        } else {
+            let Some(id) = Identity::random() else { return Ok(None) };
+            own_id = id;
+            own_id.as_str()
+        };
+        let order = Order {
+            target: target.to_str()?,
+            url: url.to_str()?,
+            members: &members,
+            trace_id: None,
+            identity,
+            progress: &self.progress,
+            length: Some(body.len() as u64),
+        };
+        let signing = self.signer.as_ref().map(|by| (by.get().inner(), Payload::Body(body)));
+        let end = timeout.map(from_now);
+        let template = &self.template.get().0;
+        let now = || Ok(whole_seconds(self.clock(py)?));
+        let exchanged = attempted(py, template, &self.pool, &order, signing, body, end, &now)?;
+        let (response, error) = match exchanged {
+            Err(Ended::Unsent(_)) => return Ok(None),
+            Err(Ended::Broken(error)) => {
+                (None, Some(Failure { url: order.url, seconds: timeout, error }.into_py(py)))
+            }
+            Ok(answer) if answer.head.status < 300 => {
+                return self.result(py, answer, url, timeout).map(Some);
+            }
+            Ok(answer) => (Some(Response::new(py, answer, url.clone().unbind(), timeout)?), None),
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        let error = error.map(|error| error.into_value(py));
+        Ok(Some((identity, seconds, response, error).into_pyobject(py)?.into_any()))
+    }
+}
+
+impl Shortcut {
+    fn clock(&self, py: Python<'_>) -> PyResult<f64> {
+        match &self.now {
+            None => Ok(since_1970().as_secs_f64()),
+            Some(now) => now.bind(py).call0()?.extract(),
+        }
+    }
+
+    /// The parameters, if nothing about them needs a second look.
+    fn plain<'a, 'py>(
+        &'a self,
+        py: Python<'py>,
+        parameters: &Bound<'py, PyDict>,
+    ) -> Option<Plain<'a, 'py>> {
+        let mut place = None;
+        let mut body = None;
+        let mut members = Vec::with_capacity(parameters.len());
+        for (key, value) in parameters.iter() {
+            let key = key.cast_into_exact::<PyString>().ok()?;
+            if let Some(member) = self.member(py, &key) {
+                let text = value.cast_into_exact::<PyString>().ok()?;
+                if !member.may_be_empty && text.is_empty().ok()? {
+                    return None;
+                }
+                members.push((member.header.as_str(), text));
+            } else if key == "Body" {
+                body = Some(Body::of(value)?);
+            } else if key == "EndpointName" {
+                let name = value.cast_into_exact::<PyString>().ok()?;
+                place = Some(self.targets.bind(py).get_item(name).ok()??.extract().ok()?);
+            } else {
+                return None;
+            }
+        }
+        Some(Plain { place: place?, body: body?, members })
+    }
+
+    fn member(&self, py: Python<'_>, key: &Bound<'_, PyString>) -> Option<&Member> {
+        // The names in a program's calls are nearly always the very objects that the tables have.
+        self.members.iter().find(|member| member.key.is(key)).or_else(|| {
+            self.members.iter().find(|member| member.key.bind(py).as_any().eq(key).unwrap_or(false))
+        })
+    }
+
+    fn result<'py>(
+        &self,
+        py: Python<'py>,
+        answer: transport::Response,
+        url: &Bound<'py, PyString>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let layout = self.layout(py, &answer)?;
+        let headers = layout.headers(py, &answer.head)?;
+        let metadata = layout.metadata(&headers)?;
+        let result = layout.result(&headers)?;
+        let (headers, _) = headers;
+        metadata.set_item(intern!(py, "HTTPHeaders"), &headers)?;
+        let length = headers.get_item(intern!(py, "content-length"))?;
+        let (headers, url) = (headers.unbind(), url.clone().unbind());
+        let response = Bound::new(py, Response::with_headers(answer, headers, url, timeout))?;
+        let made = self.result.bind(py).call1((result,))?;
+        made.set_item(intern!(py, "ResponseMetadata"), metadata)?;
+        made.set_item(intern!(py, "Body"), self.make_body.bind(py).call1((&response, length))?)?;
+        made.setattr(intern!(py, "_response"), response)?;
+        Ok(made)
+    }
+
+    /// The layout of answers with these headers: a known one, or one that Python describes.
+    fn layout(&self, py: Python<'_>, answer: &transport::Response) -> PyResult<Arc<Layout>> {
+        if let Some(known) = lock(&self.layouts).iter().find(|known| known.fits(&answer.head)) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(Layout::new(py, &answer.head, self.describe.bind(py))?);
+        let mut layouts = lock(&self.layouts);
+        if layouts.len() == LAYOUTS_KEPT {
+            layouts.remove(0);
+        }
+        layouts.push(Arc::clone(&made));
+        Ok(made)
+    }
+}
