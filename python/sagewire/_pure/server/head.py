@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 100
+# The largest length that hyper counts to.
+MAX_LENGTH = 2**64 - 3
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # What hyper refuses in targets; more than that is refused by nobody and routed nowhere.
 FORBIDDEN_IN_PATH = frozenset(b"<>`")
@@ -48,7 +50,12 @@ class Head:
 
     @property
     def keeps_alive(self) -> bool:
-        """Whether the connection may carry another request after this one."""
+        """Whether the connection may carry another request after this one.
+
+        Not after one with two lengths: whoever sent it may see another end (RFC 9112, section 6.1).
+        """
+        if self.values("transfer-encoding") and self.values("content-length"):
+            return False
         if self.version == 10:
             return self.has_token("connection", "keep-alive")
         return not self.has_token("connection", "close")
@@ -136,18 +143,28 @@ def _origin_form(target: bytes) -> str:
 
 def body_length(head: Head) -> "int | None":
     """Return the body's length, or None for a chunked one. RFC 9112, section 6.3."""
-    codings = head.values("transfer-encoding")
-    if codings:
-        last = codings[-1].lower().rpartition(",")[2].strip()
-        if head.version == 10 or last != "chunked":
-            raise BadRequestError(400)
-        return None
-    lengths = set(head.values("content-length"))
-    if not lengths:
-        return 0
-    length = lengths.pop()
-    if lengths or len(length) > 20 or not length.isascii() or not length.isdigit():
+    lengths = set()
+    for name, value in head.headers:
+        if name == "transfer-encoding":
+            _check_codings(head)
+            return None
+        if name == "content-length":
+            lengths.add(_length(value))
+    if len(lengths) > 1:
         raise BadRequestError(400)
-    if int(length) >= 2**64:
+    return lengths.pop() if lengths else 0
+
+
+def _check_codings(head: Head) -> None:
+    """Raise `BadRequestError` unless the body's end can be found."""
+    last = head.values("transfer-encoding")[-1].lower().rpartition(",")[2].strip()
+    if head.version == 10 or last != "chunked":
         raise BadRequestError(400)
-    return int(length)
+
+
+def _length(value: str) -> int:
+    if len(value) > 20 or not value.isascii() or not value.isdigit() or int(value) >= 2**64:
+        raise BadRequestError(400)
+    if int(value) > MAX_LENGTH:
+        raise BadRequestError(431)
+    return int(value)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Pairs = list[tuple[str, str]]
 
 RECEIVE_BYTES = 65_536
+# What may stand behind the sizes of all chunks of a body.
+MAX_EXTENSION_BYTES = 16_384
+# HTTP/2's first words (RFC 9113, section 3.4), to which there is no answer in HTTP/1.1.
+PREFACE = b"PRI * HTTP/2.0"
 # How long a refused body is read for, so that the refusal reaches a caller that is still sending.
 LINGER_SECONDS = 2.0
 # How long a caller may take nothing of an answer.
@@ -97,6 +101,8 @@ class Wire:
             # RFC 9112, section 2.2: empty lines before a request are skipped.
             while self._buffer.startswith((b"\r\n", b"\n")):
                 del self._buffer[: self._buffer.index(b"\n") + 1]
+            if self._buffer.startswith(PREFACE):
+                raise GoneError
             end = end_of_head(self._buffer)
             if end:
                 raw = bytes(self._buffer[:end])
@@ -145,9 +151,14 @@ class Wire:
 
     def _read_chunked(self, seconds: float) -> bytes:
         body = bytearray()
+        extensions = 0
         while True:
-            digits = self._line(seconds).partition(b";")[0].strip(b" \t")
+            digits, _, extension = self._line(seconds).partition(b";")
+            digits = digits.rstrip(b" \t")
+            extensions += len(extension)
             if not digits or not all(byte in b"0123456789abcdefABCDEF" for byte in digits):
+                raise GoneError
+            if extensions > MAX_EXTENSION_BYTES or b"\n" in extension:
                 raise GoneError
             size = int(digits, 16)
             if size == 0:
@@ -157,8 +168,11 @@ class Wire:
             body += self._take(size, seconds)
             if self._take(2, seconds) != b"\r\n":
                 raise GoneError
-        while self._line(seconds):
-            pass
+        left = MAX_HEAD_BYTES
+        while line := self._line(seconds):
+            left -= len(line) + 2
+            if left < 0:
+                raise GoneError
         return bytes(body)
 
     def _line(self, seconds: float) -> bytes:
