@@ -12,7 +12,7 @@ from math import floor
 from time import monotonic
 
 from sagewire.client.answers import AWAITED_BODIES, broken_off, result
-from sagewire.client.attempts import Call, is_streamed
+from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call, is_streamed
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
 from sagewire.client.threads import Shared, in_executor
@@ -162,29 +162,56 @@ class AsyncSender:
 
     async def send(self, operation: "Operation", request: "Any", options: "Options") -> "Result":
         """Return the result of the attempt that succeeded; raise as the blocking driver does."""
-        call = Call(self.outgoing, operation, request, options)
-        ambient = self.outgoing.ambient
+        outgoing = self.outgoing
+        ambient = outgoing.ambient
+        limited = outgoing.policy.limiter is not None
+        call = Call(outgoing, operation, request, options)
         while True:
-            while seconds := call.begin():
+            while limited and (seconds := call.begin()):
                 await ambient.stay(seconds)
             data = b""
+            begun = None
             try:
-                response = await self._exchange(call)
-                if not operation.streams and response.status < 300:
+                begun = self._begun(call) or self._exchange(call)
+                response = await begun
+                status = response.status
+                if not operation.streams and status < 300:
                     data = await _whole_body(response, request.url)
             except (ConnectionError, HTTPClientError) as error:
                 seconds = call.failed(error)
             except Exception as error:
                 call.abandon(error)
                 raise
+            except BaseException:
+                # Half a request may be on the connection.
+                if begun is not None:
+                    begun.close()
+                raise
             else:
-                status = response.status
                 if status < 300:
                     described, attempts = call.succeeded(status, response.headers)
                     return result(operation, response, described, attempts, data, AWAITED_BODIES)
                 seconds = call.refused(status, response.headers, await _error_body(response))
             await ambient.pause(seconds)
             call.again()
+
+    def _begun(self, call: Call) -> "Any":
+        """Begin an attempt for which nothing is to be waited for but the answer.
+
+        Returns what to await; `None` where credentials, a file, a hash or a connection come first.
+        """
+        outgoing = self.outgoing
+        body: Any = call.request.body
+        line = self._lines.get(asyncio.get_running_loop())
+        pool = None if line is None else line.pool
+        if pool is None or type(body) is not bytes or len(body) > HASHED_BY_THE_SIGNER_BYTES:
+            return None
+        signer = outgoing.fixed_signer
+        if signer is None and outgoing.signature is not None:
+            if outgoing.source.at_hand() is None:
+                return None
+            signer = outgoing.signer()
+        return self._attempt(pool, None, call, signer, body)
 
     async def _exchange(self, call: Call) -> "Any":
         outgoing = self.outgoing
@@ -202,6 +229,9 @@ class AsyncSender:
             hashed = await in_executor(call.hashed)
         else:
             hashed = call.hashed()
+        pool = line.pool or line.open()
+        if not streamed and (begun := self._attempt(pool, None, call, signer, hashed)):
+            return await begun
         url = request.url
         template = outgoing.template(call.options)
 
@@ -219,8 +249,7 @@ class AsyncSender:
                 call.progress,
             )
 
-        pool = line.pool or line.open()
-        connection = pool.take_idle(url)
+        connection = pool.take_idle(url) if streamed else None
         if connection is None:
             # What cannot be sent is refused before anybody is connected to.
             try:
@@ -229,10 +258,9 @@ class AsyncSender:
                 raise faulty_header(request) from None
             connection = await line.connect(url, call)
         try:
-            head = make_head()
             if not streamed:
-                return await connection.exchange(head, body, call.left())
-            await connection.begin(head, request.length is None, call.left())
+                return await self._attempt(pool, connection, call, signer, hashed)
+            await connection.begin(make_head(), request.length is None, call.left())
             return await _send_pieces(connection, call.pieces())
         except (UnicodeEncodeError, InvalidArgumentError):
             connection.close()
@@ -241,6 +269,34 @@ class AsyncSender:
             # Whatever went wrong, half a request may be on this connection.
             connection.close()
             raise
+
+    def _attempt(
+        self, pool: "Any", connection: "Any", call: Call, signer: "Any", hashed: "bytes | str"
+    ) -> "Any":
+        """Send an attempt, over an idle connection if it is given none; `None` if there is none."""
+        outgoing = self.outgoing
+        ambient = outgoing.ambient
+        request = call.request
+        options = call.options
+        template = outgoing.templates.get(options.extra_headers) or outgoing.template(options)
+        try:
+            return pool.attempt(
+                connection,
+                template,
+                signer,
+                ambient.service_time() if ambient.offset else ambient.now(),
+                request.url,
+                request.target,
+                request.members,
+                hashed,
+                request.body,
+                outgoing.trace_id() if outgoing.in_lambda else None,
+                call.identity,
+                call.progress,
+                None if options.timeout is None else call.left(),
+            )
+        except (UnicodeEncodeError, InvalidArgumentError):
+            raise faulty_header(request) from None
 
     def line(self) -> Line:
         """Return what there is on the running loop."""

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     support::interpreter::claim(module.py())?;
+    support::forks::watch(module)?;
     sigv4::register(module)?;
     headers::register(module)?;
     transport::register(module)?;

@@ -1,10 +1,11 @@
-//! The door of `reactor`: operations give futures of the loop, and the turns resolve them.
+//! The door of `reactor`: operations give awaitables of the loop, and the turns resolve them.
 //!
-//! A future is made for each operation that has to wait, and resolved on the loop's own thread. The
-//! collector can see through everything here: a loop that is dropped with calls in flight goes
-//! whole, and the connections with it.
+//! An awaitable is made for each operation, and resolved on the loop's own thread. The collector can
+//! see through everything here: a loop that is dropped with calls in flight goes whole, and the
+//! connections with it.
 
 mod exchange;
+mod wait;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -12,24 +13,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList, PyString};
 use sagewire_net::reactor::{self, Key, Outcome};
-use sagewire_net::transport::{PoolOptions, TransportError};
+use sagewire_net::transport::{Order, PoolOptions, TransportError};
 
 use self::exchange::{ReactorConnection, ReactorResponse};
+use self::wait::ReactorWait;
 
-use crate::support::signals;
+use crate::sigv4::Signer;
+use crate::support::{forks, signals};
+use crate::transport::template::{Template, borrowed, covered, raised, texts, whole_seconds};
 use crate::transport::{Failure, Proxy, TlsSettings, duration, from_now, lock};
 
 /// Adds this capability's classes to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Reactor>()?;
     module.add_class::<ReactorConnection>()?;
-    module.add_class::<ReactorResponse>()
+    module.add_class::<ReactorResponse>()?;
+    module.add_class::<ReactorWait>()
 }
 
 type Result<T> = std::result::Result<T, TransportError>;
@@ -41,18 +48,12 @@ struct Reactor {
     process: u32,
     #[pyo3(get)]
     event_loop: Py<PyAny>,
-    create_future: Py<PyAny>,
-    waiting: Mutex<HashMap<Key, Waiter>>,
+    /// Who waits for an operation.
+    waiting: Mutex<HashMap<Key, Py<ReactorWait>>>,
     /// When the loop will ring, if it will, and what would stop it.
     armed: Mutex<Option<(Instant, Py<PyAny>)>>,
     /// Whether the loop will turn at once.
     soon: AtomicBool,
-}
-
-/// Who waits for an operation.
-struct Waiter {
-    future: Py<PyAny>,
-    call: Arc<Call>,
 }
 
 /// What the words of a call's errors name.
@@ -102,10 +103,9 @@ impl Reactor {
             interrupt: signals::INTERRUPT,
         })?;
         Ok(Self {
-            process: engine.process(),
+            process: forks::generation(),
             engine: Mutex::new(engine),
             event_loop: event_loop.clone().unbind(),
-            create_future: event_loop.getattr("create_future")?.unbind(),
             waiting: Mutex::default(),
             armed: Mutex::default(),
             soon: AtomicBool::new(false),
@@ -125,15 +125,33 @@ impl Reactor {
     #[pyo3(name = "_turn")]
     fn turn(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        let py = slf.py();
         let mut finished = Vec::new();
         // Nothing of Python's is touched under the lock: it could run anything.
         let turned = lock(&this.engine).turn(&mut finished);
+        let mut over = Vec::with_capacity(finished.len());
         for (key, result) in finished {
-            let Some(waiter) = lock(&this.waiting).remove(&key) else { continue };
-            Self::resolve(slf, key, &waiter.future, &waiter.call, result)?;
+            let Some(wait) = lock(&this.waiting).remove(&key) else { continue };
+            let made = Self::made(slf, key, &wait.get().call, result);
+            let callbacks = wait.get().resolve(made);
+            over.push((wait, callbacks));
         }
         Self::look_ahead(slf)?;
-        Ok(turned?)
+        // A debugging loop is to see, and to time, each task by itself.
+        let event_loop = this.event_loop.bind(py);
+        let mut apart = event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()?;
+        let mut ending = None;
+        for (wait, callbacks) in over {
+            let wait = wait.bind(py);
+            if apart {
+                ReactorWait::call_soon(wait, callbacks)?;
+            } else if let Err(error) = ReactorWait::run(wait, callbacks) {
+                // It ends the loop's run; whoever runs the loop on finds the others there.
+                apart = true;
+                ending = Some(error);
+            }
+        }
+        ending.map_or(Ok(turned?), Err)
     }
 
     /// Turn because time has passed: for the loop to call when the alarm is due.
@@ -155,6 +173,60 @@ impl Reactor {
     fn take_idle(slf: &Bound<'_, Self>, url: Py<PyString>) -> Option<ReactorConnection> {
         let key = lock(&slf.get().engine).take_idle()?;
         Some(Self::taken(slf, key, url, None))
+    }
+
+    /// Send an attempt over this connection, or over an idle one, `None` if there is none; awaited,
+    /// it gives the response, the body still to be read.
+    #[allow(clippy::too_many_arguments, reason = "the seam")]
+    fn attempt<'py>(
+        slf: &Bound<'py, Self>,
+        connection: Option<&Bound<'py, ReactorConnection>>,
+        template: &Bound<'py, Template>,
+        signer: Option<&Bound<'py, Signer>>,
+        at: f64,
+        url: &Bound<'py, PyString>,
+        target: &str,
+        members: &Bound<'py, PyList>,
+        payload: &Bound<'py, PyAny>,
+        body: &Bound<'py, PyBytes>,
+        trace_id: Option<&str>,
+        identity: &str,
+        progress: &str,
+        deadline: Option<(f64, f64)>,
+    ) -> PyResult<Option<Bound<'py, ReactorWait>>> {
+        let py = slf.py();
+        // A connection's own pool, whichever is asked.
+        let slf = connection.map_or(slf, |connection| connection.get().reactor.bind(py));
+        let this = slf.get();
+        let members = texts(members)?;
+        let length = Some(body.as_bytes().len() as u64);
+        let words = url.to_str()?;
+        let order = Order {
+            target,
+            url: words,
+            members: &borrowed(&members)?,
+            trace_id,
+            identity,
+            progress,
+            length,
+        };
+        let payload = signer.map(|_| covered(payload)).transpose()?;
+        let at = whole_seconds(at);
+        let signing = signer.zip(payload).map(|(by, payload)| (by.get().inner(), payload, at));
+        let end = deadline.map(|(left, _)| from_now(left));
+        let seconds = deadline.map(|(_, whole)| whole);
+        let keep = || Bytes::from_owner(PyBackedBytes::from(body.clone()));
+        // Signed with the connection in hand: a signature is good for five minutes.
+        let head = |out: &mut Vec<u8>| template.get().0.push_head(out, &order, signing);
+        let (key, done) = {
+            let mut engine = lock(&this.engine);
+            let taken = connection.map(|connection| connection.get().key);
+            let Some(key) = taken.or_else(|| engine.take_idle()) else { return Ok(None) };
+            (key, engine.attempt(key, head, body.as_bytes(), keep, end))
+        };
+        let done = done.transpose().map_err(|why| raised(py, words, seconds, why))?.map(Ok);
+        let call = Arc::new(Call { url: url.clone().unbind(), seconds });
+        Self::wait(slf, key, &call, done).map(Some)
     }
 
     /// Begin to connect to one of the addresses, in their order; `connected` waits for it.
@@ -217,7 +289,6 @@ impl Reactor {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        visit.call(&self.create_future)?;
         // Nobody holds a lock while the interpreter may collect.
         if let Ok(armed) = self.armed.try_lock()
             && let Some((_, alarm)) = &*armed
@@ -225,8 +296,8 @@ impl Reactor {
             visit.call(alarm)?;
         }
         if let Ok(waiting) = self.waiting.try_lock() {
-            for waiter in waiting.values() {
-                visit.call(&waiter.future)?;
+            for wait in waiting.values() {
+                visit.call(wait)?;
             }
         }
         Ok(())
@@ -236,7 +307,7 @@ impl Reactor {
 impl Reactor {
     /// Whether this is the process that made it: in a child of a fork the lock may never open.
     fn is_ours(&self) -> bool {
-        self.process == std::process::id()
+        self.process == forks::generation()
     }
 
     fn taken(
@@ -249,53 +320,44 @@ impl Reactor {
         ReactorConnection { reactor: slf.clone().unbind(), key, call }
     }
 
-    /// A future for an operation that has begun, done already if the operation is.
+    /// What to await for an operation that has begun; over already if the operation is.
     fn wait<'py>(
         slf: &Bound<'py, Self>,
         key: Key,
         call: &Arc<Call>,
         done: Option<Result<Outcome>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let this = slf.get();
-        let future = this.create_future.bind(slf.py()).call0()?;
-        if let Some(result) = done {
-            Self::resolve(slf, key, future.as_unbound(), call, result)?;
-        } else {
-            let waiter = Waiter { future: future.clone().unbind(), call: Arc::clone(call) };
-            let before = lock(&this.waiting).insert(key, waiter);
+        let waits = done.is_none();
+        let done = done.map(|result| Self::made(slf, key, call, result));
+        let wait = ReactorWait::new(slf.clone().unbind(), key, Arc::clone(call), done);
+        let wait = Bound::new(slf.py(), wait)?;
+        if waits {
+            let before = lock(&this.waiting).insert(key, wait.clone().unbind());
             drop(before);
         }
         Self::look_ahead(slf)?;
-        Ok(future)
+        Ok(wait)
     }
 
-    /// Gives a future its result, unless it was cancelled.
-    fn resolve(
+    /// What an operation has come to, in Python.
+    fn made(
         slf: &Bound<'_, Self>,
         key: Key,
-        future: &Py<PyAny>,
         call: &Arc<Call>,
         result: Result<Outcome>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        let made = match result {
-            Ok(Outcome::Connected | Outcome::Sent) => Ok(py.None().into_bound(py)),
-            Ok(Outcome::Answered(head, times)) => {
-                ReactorResponse::new(py, slf.clone().unbind(), key, &head, times, Arc::clone(call))
-                    .and_then(|response| Bound::new(py, response).map(Bound::into_any))
+        match result {
+            Ok(Outcome::Connected | Outcome::Sent) => Ok(py.None()),
+            Ok(Outcome::Answered(answer)) => {
+                let reactor = slf.clone().unbind();
+                let response = ReactorResponse::new(py, reactor, key, *answer, Arc::clone(call))?;
+                Ok(Py::new(py, response)?.into_any())
             }
-            Ok(Outcome::Data(data)) => Ok(PyBytes::new(py, &data).into_any()),
+            Ok(Outcome::Data(data)) => Ok(PyBytes::new(py, &data).into_any().unbind()),
             Err(error) => Err(call.failed(py, error)),
-        };
-        let future = future.bind(py);
-        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-            return Ok(());
         }
-        match made {
-            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
-            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
-        };
-        Ok(())
     }
 
     /// Has the loop call again: at once, or when the next wait's time is over.
@@ -325,11 +387,9 @@ impl Reactor {
         Ok(())
     }
 
-    /// Forgets who waits; true if somebody did, and was not cancelled.
-    fn forget(&self, py: Python<'_>, key: Key) -> Option<Py<PyAny>> {
-        let waiter = lock(&self.waiting).remove(&key)?;
-        let done = waiter.future.bind(py).call_method0(intern!(py, "done")).ok()?;
-        (!done.is_truthy().unwrap_or(true)).then_some(waiter.future)
+    /// Forgets who waits, if anybody does.
+    fn forget(&self, key: Key) -> Option<Py<ReactorWait>> {
+        lock(&self.waiting).remove(&key)
     }
 }
 

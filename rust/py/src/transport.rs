@@ -2,7 +2,7 @@
 
 mod layout;
 mod shortcut;
-mod template;
+pub(crate) mod template;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};

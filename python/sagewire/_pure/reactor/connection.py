@@ -90,6 +90,16 @@ class Connection:
             await self._write(head + body)
         return await self._receive()
 
+    async def attempt(
+        self, head: bytes, body: bytes, deadline: "tuple[float, float] | None"
+    ) -> "Response":
+        """As `exchange`; whatever goes wrong ends the connection, cancellation included."""
+        try:
+            return await self.exchange(head, body, deadline)
+        except BaseException:
+            self.close()
+            raise
+
     async def begin(
         self, head: bytes, chunked: bool, deadline: "tuple[float, float] | None"
     ) -> None:

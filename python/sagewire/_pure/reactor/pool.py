@@ -1,6 +1,7 @@
 """Connections to one origin for the tasks of one loop. Twin: rust/net/src/reactor/mod.rs."""
 
 import asyncio
+import math
 import os
 import socket
 
@@ -19,9 +20,13 @@ from sagewire.exceptions import ConnectionError as NoConnectionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from collections.abc import Coroutine
+    from typing import Any, TypeAlias
 
+    from sagewire._pure.reactor.connection import Response
+    from sagewire._pure.sigv4 import Signer
     from sagewire._pure.transport.proxy import Proxy
+    from sagewire._pure.transport.template import Template
     from sagewire._pure.transport.tls import TlsSettings
 
     Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
@@ -84,6 +89,45 @@ class Pool:
                 return Connection(self, url, channel=channel)
             channel.close()
         return None
+
+    def attempt(
+        self,
+        connection: "Connection | None",
+        template: "Template",
+        signer: "Signer | None",
+        at: float,
+        url: str,
+        target: str,
+        members: "list[tuple[str, str]]",
+        payload: "bytes | str",
+        body: bytes,
+        trace_id: "str | None",
+        identity: str,
+        progress: str,
+        deadline: "tuple[float, float] | None",
+    ) -> "Coroutine[Any, Any, Response] | None":
+        """Return what to await for an attempt over this connection: the response, the body unread.
+
+        Where no connection is given it takes an idle one, and returns `None` if there is none. The
+        arguments are those of `Template.head`; `deadline` is as in `Connection.exchange`. What
+        cannot be sent is raised here.
+        """
+        taken = connection or self.take_idle(url)
+        if taken is None:
+            return None
+        head = template.head(
+            signer,
+            math.floor(at),
+            url,
+            target,
+            members,
+            payload,
+            len(body),
+            trace_id,
+            identity,
+            progress,
+        )
+        return taken.attempt(head, body, deadline)
 
     def dial(
         self,

@@ -29,10 +29,23 @@ pub enum Outcome {
     Connected,
     /// A piece of the body is with the system.
     Sent,
-    /// The head of the answer, and how long each part took and takes.
-    Answered(Box<ResponseHead>, Times),
+    /// The head of the answer.
+    Answered(Box<Answer>),
     /// A read of the body.
     Data(Vec<u8>),
+}
+
+/// An answer, its body still to be read unless it has come with the head.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and headers.
+    pub head: ResponseHead,
+    /// How long each part took and takes.
+    pub times: Times,
+    /// All of the body, if it was here: whoever has read it gives the exchange up.
+    pub body: Option<Vec<u8>>,
+    /// When the head was here.
+    pub at: Instant,
 }
 
 /// How far driving has come.
@@ -388,7 +401,18 @@ impl Conversation {
         self.times = Times::new(self.timing);
         // What it took to connect counts for the first exchange alone.
         self.timing = Timing::default();
-        Ok(Outcome::Answered(Box::new(head), self.times.clone()))
+        let times = self.times.clone();
+        let body = self.take_whole();
+        Ok(Outcome::Answered(Box::new(Answer { head, times, body, at: self.since })))
+    }
+
+    /// Takes a body that is here already, to its stated end.
+    fn take_whole(&mut self) -> Option<Vec<u8>> {
+        let Framing::Length(left) = self.framing else { return None };
+        let whole = self.channel.arrived.here().get(..usize::try_from(left).ok()?)?.to_vec();
+        self.channel.arrived.take(whole.len());
+        self.framing = Framing::Done;
+        Some(whole)
     }
 
     /// Sets when the wait that begins now is over.

@@ -41,7 +41,7 @@ const EVENTS: usize = 256;
 /// How long connections beyond `max_idle` are kept, in case the next burst comes at once.
 const GRACE: Duration = Duration::from_secs(1);
 
-pub use self::conversation::Outcome;
+pub use self::conversation::{Answer, Outcome};
 
 /// One exchange on one connection. What belongs to an earlier exchange has no say in a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,7 +67,6 @@ pub struct Reactor {
     /// Those that can go on at once.
     ready: VecDeque<usize>,
     alarms: BinaryHeap<Reverse<(Instant, usize)>>,
-    process: u32,
 }
 
 impl Key {
@@ -89,7 +88,6 @@ impl Reactor {
             idle: Vec::new(),
             ready: VecDeque::new(),
             alarms: BinaryHeap::new(),
-            process: std::process::id(),
         })
     }
 
@@ -106,11 +104,6 @@ impl Reactor {
     /// Whether to turn at once.
     pub fn has_more(&self) -> bool {
         !self.ready.is_empty()
-    }
-
-    /// The process that made it; a child of a fork has no part in its connections.
-    pub fn process(&self) -> u32 {
-        self.process
     }
 
     /// How many connections there are.
@@ -174,7 +167,7 @@ impl Reactor {
         if self.get(key).is_some_and(Conversation::is_resting) {
             return Some(Ok(Outcome::Connected));
         }
-        self.operate(key, |_, _| Ok(()))
+        self.operate(key, |_, _| Ok::<_, TransportError>(()))
     }
 
     /// Sends head and body; finishes as `Answered`. What comes at once is returned. Of a large body
@@ -187,8 +180,25 @@ impl Reactor {
         keep: impl FnOnce() -> Bytes,
         deadline: Option<Instant>,
     ) -> Option<Result<Outcome, TransportError>> {
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(head);
+            Ok(())
+        };
+        self.attempt(key, write, body, keep, deadline)
+    }
+
+    /// As `exchange`, the head written by `head` into the connection's own buffer.
+    pub fn attempt<E: From<TransportError>>(
+        &mut self,
+        key: Key,
+        head: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+        body: &[u8],
+        keep: impl FnOnce() -> Bytes,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Outcome, E>> {
         self.operate(key, |conversation, options| {
-            begin(conversation, options, head, deadline)?;
+            begin(conversation, options, deadline)?;
+            head(&mut conversation.channel.outgoing)?;
             if body.len() <= ONE_BUFFER_BYTES {
                 conversation.channel.outgoing.extend_from_slice(body);
             } else {
@@ -208,7 +218,8 @@ impl Reactor {
         deadline: Option<Instant>,
     ) -> Option<Result<Outcome, TransportError>> {
         self.operate(key, |conversation, options| {
-            begin(conversation, options, head, deadline)?;
+            begin(conversation, options, deadline)?;
+            conversation.channel.outgoing.extend_from_slice(head);
             conversation.frame(chunked);
             conversation.send(false);
             Ok(())
@@ -368,21 +379,21 @@ impl Reactor {
     }
 
     /// Begins an operation on a connection and takes it as far as it goes.
-    fn operate(
+    fn operate<E: From<TransportError>>(
         &mut self,
         key: Key,
-        begin: impl FnOnce(&mut Conversation, &PoolOptions) -> Result<(), TransportError>,
-    ) -> Option<Result<Outcome, TransportError>> {
+        begin: impl FnOnce(&mut Conversation, &PoolOptions) -> Result<(), E>,
+    ) -> Option<Result<Outcome, E>> {
         let Some(conversation) =
             self.conversations.get_mut(&key.connection).filter(|found| found.serial == key.serial)
         else {
-            return Some(Err(TransportError::Closed));
+            return Some(Err(TransportError::Closed.into()));
         };
         if let Err(error) = begin(conversation, &self.options) {
             self.conversations.remove(&key.connection);
             return Some(Err(error));
         }
-        self.advance(key.connection).map(|(_, result)| result)
+        self.advance(key.connection).map(|(_, result)| result.map_err(E::from))
     }
 
     /// Begins a read, and takes it as far as the bytes go that have been taken off the wire.
@@ -468,7 +479,9 @@ impl Reactor {
             Err(_) => {
                 self.conversations.remove(&number);
             }
-            Ok(Outcome::Answered(..) | Outcome::Data(_)) => self.settle(number),
+            // A body that came with its head is read by the caller all the same, or given up.
+            Ok(Outcome::Answered(answer)) if answer.body.is_some() => {}
+            Ok(Outcome::Answered(_) | Outcome::Data(_)) => self.settle(number),
             Ok(Outcome::Connected | Outcome::Sent) => {}
         }
         Some((key, result))
@@ -515,15 +528,13 @@ impl Reactor {
     }
 }
 
-/// Writes the head into the connection's buffer; nothing is sent yet.
+/// Empties the connection's buffer for a head; nothing is sent yet.
 fn begin(
     conversation: &mut Conversation,
     options: &PoolOptions,
-    head: &[u8],
     deadline: Option<Instant>,
 ) -> Result<(), TransportError> {
     conversation.channel.forget_outgoing();
-    conversation.channel.outgoing.extend_from_slice(head);
     let each = options.read_timeout;
     let limits = Limits { each, until: None, deadline };
     // No time to begin in is no time at all.

@@ -41,7 +41,8 @@ impl Times {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_body(&self, body: Duration) {
+    /// Notes how long the body took as far as it has been read.
+    pub fn set_body(&self, body: Duration) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).body = body;
     }
 }

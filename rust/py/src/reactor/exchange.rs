@@ -1,4 +1,4 @@
-//! One exchange at the door of `reactor`: a connection and a response, whose operations give futures.
+//! One exchange at the door of `reactor`: a connection and a response, whose operations are awaited.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -6,13 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
-use sagewire_net::reactor::{self, Key, Outcome};
-use sagewire_net::transport::{ResponseHead, Times, TransportError};
+use sagewire_net::reactor::{self, Answer, Key, Outcome};
+use sagewire_net::transport::{Times, TransportError};
 
+use super::wait::ReactorWait;
 use super::{Call, Reactor, Result};
 use crate::transport::{duration, from_now, header_dict, latin_1, lock};
 
@@ -33,18 +33,18 @@ impl ReactorConnection {
     }
 
     /// Wait until the connection is there.
-    fn connected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn connected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ReactorWait>> {
         self.begun(py, |engine| engine.connected(self.key))
     }
 
-    /// Send a request; the future's result is its response, the body still to be read.
+    /// Send a request; the result is its response, the body still to be read.
     fn exchange<'py>(
         &self,
         py: Python<'py>,
         head: &[u8],
         body: &Bound<'py, PyBytes>,
         deadline: Option<(f64, f64)>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let end = self.take_deadline(py, deadline);
         let keep = || Bytes::from_owner(PyBackedBytes::from(body.clone()));
         self.begun(py, |engine| engine.exchange(self.key, head, body.as_bytes(), keep, end))
@@ -57,7 +57,7 @@ impl ReactorConnection {
         head: &[u8],
         chunked: bool,
         deadline: Option<(f64, f64)>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let end = self.take_deadline(py, deadline);
         self.begun(py, |engine| engine.begin(self.key, head, chunked, end))
     }
@@ -67,7 +67,7 @@ impl ReactorConnection {
         &self,
         py: Python<'py>,
         piece: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let Ok(piece) = piece.cast::<PyBytes>() else {
             let kind = piece.get_type().name()?;
             return Err(PyTypeError::new_err(format!("body: a piece must be bytes, not {kind}")));
@@ -75,15 +75,15 @@ impl ReactorConnection {
         self.begun(py, |engine| engine.send_piece(self.key, piece.as_bytes()))
     }
 
-    /// End the body; the future's result is the response.
-    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// End the body; the result is the response.
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ReactorWait>> {
         self.begun(py, |engine| engine.finish(self.key))
     }
 
     /// Drop the connection at once, whatever is in progress on it.
-    fn close(&self, py: Python<'_>) {
+    fn close(&self) {
         let reactor = self.reactor.get();
-        drop(reactor.forget(py, self.key));
+        drop(reactor.forget(self.key));
         if reactor.is_ours() {
             lock(&reactor.engine).drop_connection(self.key);
         }
@@ -95,12 +95,12 @@ impl ReactorConnection {
 }
 
 impl ReactorConnection {
-    /// A future for the operation that `begin` begins.
+    /// What to await for the operation that `begin` begins.
     fn begun<'py>(
         &self,
         py: Python<'py>,
         begin: impl FnOnce(&mut reactor::Reactor) -> Option<Result<Outcome>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let call = Arc::clone(&lock(&self.call));
         let done = begin(&mut lock(&self.reactor.get().engine));
         Reactor::wait(self.reactor.bind(py), self.key, &call, done)
@@ -143,6 +143,10 @@ pub(super) struct ReactorResponse {
     key: Key,
     times: Times,
     call: Arc<Call>,
+    /// What is left of a body that came with its head.
+    here: Mutex<Option<Bytes>>,
+    /// When the head was here.
+    at: Instant,
 }
 
 impl ReactorResponse {
@@ -150,31 +154,55 @@ impl ReactorResponse {
         py: Python<'_>,
         reactor: Py<Reactor>,
         key: Key,
-        head: &ResponseHead,
-        times: Times,
+        answer: Answer,
         call: Arc<Call>,
     ) -> PyResult<Self> {
+        let Answer { head, times, body, at } = answer;
         Ok(Self {
             status: head.status,
             version: head.version,
-            headers: header_dict(py, head)?,
+            headers: header_dict(py, &head)?,
             reason: latin_1(&head.reason),
             reactor,
             key,
             times,
             call,
+            here: Mutex::new(body.map(Bytes::from)),
+            at,
         })
+    }
+
+    /// Takes so much of a body that came with its head, if there is any left of it.
+    fn take_here(&self, amount: Option<usize>) -> Option<Bytes> {
+        let mut here = lock(&self.here);
+        let left = here.as_mut()?;
+        let taken = left.split_to(amount.map_or(left.len(), |amount| amount.min(left.len())));
+        let is_over = left.is_empty();
+        self.times.set_body(self.at.elapsed());
+        if is_over {
+            *here = None;
+            let reactor = self.reactor.get();
+            if reactor.is_ours() {
+                lock(&reactor.engine).give_up(self.key);
+            }
+        }
+        Some(taken)
     }
 }
 
 impl ReactorResponse {
-    /// A future for the read that `begin` begins.
+    /// What to await for the read that `begin` begins.
     fn begun<'py>(
         &self,
         py: Python<'py>,
+        amount: Option<usize>,
         begin: impl FnOnce(&mut reactor::Reactor) -> Option<Result<Outcome>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let reactor = self.reactor.get();
+        if let Some(data) = self.take_here(amount) {
+            let done = Some(Ok(Outcome::Data(data.into())));
+            return Reactor::wait(self.reactor.bind(py), self.key, &self.call, done);
+        }
         if lock(&reactor.waiting).contains_key(&self.key) {
             return Err(PyRuntimeError::new_err("another task is reading this body"));
         }
@@ -193,6 +221,9 @@ impl ReactorResponse {
         amount: Option<i64>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
+        if let Some(data) = self.take_here(amount) {
+            return Ok(Some(PyBytes::new(py, &data)));
+        }
         let reactor = self.reactor.get();
         let read = {
             let mut engine = lock(&reactor.engine);
@@ -210,14 +241,14 @@ impl ReactorResponse {
 
     /// Read all that is left, or exactly `amount` bytes unless the body ends.
     #[pyo3(signature = (amount=None))]
-    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
+    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, ReactorWait>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
-        self.begun(py, |engine| engine.read(self.key, amount))
+        self.begun(py, amount, |engine| engine.read(self.key, amount))
     }
 
     /// Read whatever arrives next; nothing at the end alone.
-    fn read_some<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.begun(py, |engine| engine.read_some(self.key))
+    fn read_some<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ReactorWait>> {
+        self.begun(py, None, |engine| engine.read_some(self.key))
     }
 
     /// Return how long each part took, in seconds.
@@ -235,22 +266,23 @@ impl ReactorResponse {
 
     /// Give up what is left; a read that another task waits for fails.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        drop(lock(&self.here).take());
         let reactor = self.reactor.get();
-        let waiting = reactor.forget(py, self.key);
+        let waiting = reactor.forget(self.key);
         if reactor.is_ours() {
             lock(&reactor.engine).give_up(self.key);
         }
-        if let Some(future) = waiting {
-            let failed = self.call.failed(py, TransportError::Closed);
-            future.bind(py).call_method1(intern!(py, "set_exception"), (failed,))?;
-        }
-        Ok(())
+        let Some(wait) = waiting else { return Ok(()) };
+        let wait = wait.bind(py);
+        let callbacks = wait.get().resolve(Err(self.call.failed(py, TransportError::Closed)));
+        ReactorWait::call_soon(wait, callbacks)
     }
 
     /// Drop the connection at once: the read that was waited for is not wanted any more.
-    fn abandon(&self, py: Python<'_>) {
+    fn abandon(&self) {
+        drop(lock(&self.here).take());
         let reactor = self.reactor.get();
-        drop(reactor.forget(py, self.key));
+        drop(reactor.forget(self.key));
         if reactor.is_ours() {
             lock(&reactor.engine).drop_connection(self.key);
         }

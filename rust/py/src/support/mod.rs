@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod errors;
+pub(crate) mod forks;
 pub(crate) mod gil;
 pub(crate) mod interpreter;
 pub(crate) mod signals;

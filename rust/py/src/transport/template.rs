@@ -12,7 +12,7 @@ use crate::sigv4::{Signer, refused};
 
 /// The heads of a client's requests, as far as they are all the same.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-pub(super) struct Template(pub(super) transport::Template);
+pub(crate) struct Template(pub(crate) transport::Template);
 
 #[pymethods]
 impl Template {
@@ -170,18 +170,18 @@ enum Went {
     Connected(Result<transport::Connection, TransportError>),
 }
 
-type Texts<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>;
+pub(crate) type Texts<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>;
 
-fn texts<'py>(pairs: &Bound<'py, PyList>) -> PyResult<Texts<'py>> {
+pub(crate) fn texts<'py>(pairs: &Bound<'py, PyList>) -> PyResult<Texts<'py>> {
     pairs.iter().map(|pair| pair.extract()).collect()
 }
 
-fn borrowed<'a>(pairs: &'a Texts<'_>) -> PyResult<Vec<(&'a str, &'a str)>> {
+pub(crate) fn borrowed<'a>(pairs: &'a Texts<'_>) -> PyResult<Vec<(&'a str, &'a str)>> {
     pairs.iter().map(|(name, value)| Ok((name.to_str()?, value.to_str()?))).collect()
 }
 
 /// What a signature covers of a body: the bytes, or their hash in text.
-fn covered<'a>(payload: &'a Bound<'_, PyAny>) -> PyResult<Payload<'a>> {
+pub(crate) fn covered<'a>(payload: &'a Bound<'_, PyAny>) -> PyResult<Payload<'a>> {
     match payload.cast::<PyBytes>() {
         Ok(body) => Ok(Payload::Body(body.as_bytes())),
         Err(_) => Ok(Payload::Hash(payload.cast::<PyString>()?.to_str()?)),
@@ -193,11 +193,11 @@ fn seconds_since_1970(clock: &Bound<'_, PyAny>) -> PyResult<i64> {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a time beyond i64 is refused by the signer")]
-pub(super) fn whole_seconds(time: f64) -> i64 {
+pub(crate) fn whole_seconds(time: f64) -> i64 {
     time.floor() as i64
 }
 
-fn raised(py: Python<'_>, url: &str, seconds: Option<f64>, why: Refused) -> PyErr {
+pub(crate) fn raised(py: Python<'_>, url: &str, seconds: Option<f64>, why: Refused) -> PyErr {
     match why {
         Refused::Signer(error) => refused(py, &error),
         Refused::Head(error) => Failure { url, seconds, error }.into_py(py),
