@@ -1,12 +1,17 @@
 """Groups of a pool: their connections are ended together, and nobody else's."""
 
+import contextlib
+import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from sagewire._impl import transport
 from sagewire.exceptions import ConnectionClosedError, ResponseStreamingError
 from tests.support.peer import Peer, answer
+from tests.support.proxy import Proxy
 from tests.transport.conftest import URL
 
 HEAD = [("Host", "x"), ("Content-Length", "2")]
@@ -58,6 +63,56 @@ def test_ending_a_group_ends_what_waits_in_it(pools, server_tls, trusting, targe
         assert other.read() == b"ok"
         assert pool.snapshot() == (1, 0, 1, 0)
         assert exchange(pool).read() == b"ok"
+
+
+@contextlib.contextmanager
+def deaf():
+    """Stand for a peer that takes no connection."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield SimpleNamespace(host="127.0.0.1", port=listener.getsockname()[1])
+
+
+def stalled_handshake():
+    return Peer(lambda link: link.stall())
+
+
+def stalled_proxy():
+    return Proxy(answer="stall")
+
+
+@pytest.mark.parametrize("way", [deaf, stalled_handshake, stalled_proxy])
+def test_ending_a_group_ends_what_is_on_its_way(pools, trusting, way):
+    """A look-up as well: tests/transport/test_lookup.py."""
+    with way() as peer:
+        settings = {} if way is deaf else {"scheme": "https", "tls": trusting}
+        if way is stalled_proxy:
+            settings["proxy"] = transport.Proxy(peer.url, peer.host, peer.port, True, None, None)
+        pool = pools(peer, connect_timeout=60.0, **settings)
+        group = pool.group(1)
+        outcome = []
+
+        def work():
+            try:
+                group.take(URL, None)
+            except Exception as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.05)
+        start = time.monotonic()
+        group.end()
+        thread.join(10)
+        assert time.monotonic() - start < 1
+        assert outcome, "the way goes on"
+        assert pool.snapshot() == (0, 0, 0, 0)
 
 
 def test_a_group_shares_the_pool(pools):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.blocking
 
 OK = answer(b"{}")
 HEADERS = [("Host", "x"), ("Content-Length", "0")]
-# The promise is 100 ms; the machine may be busy.
+# tests/stress/test_signals.py measures what is promised, in processes that do nothing else.
 PROMPTLY_SECONDS = 1.0
 
 

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
@@ -144,7 +145,9 @@ class Crew:
         latest = time.monotonic() + _PATIENCE_SECONDS
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(max(0.0, latest - time.monotonic()))
+                # One whose start a signal's handler has interrupted cannot be waited for.
+                with suppress(RuntimeError):
+                    thread.join(max(0.0, latest - time.monotonic()))
 
     def _sleep(self, seconds: float) -> None:
         """Wait between two attempts, unless nobody waits for the call any more."""
