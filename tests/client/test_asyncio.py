@@ -59,6 +59,10 @@ def client_of(peer: Any, **options: Any) -> Any:
     return sagewire.async_client(endpoint_url=url, **{**KEYS, **options})
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def beats(until: "asyncio.Future[Any]") -> float:
     """Beat every millisecond until something is done; return the longest pause in seconds."""
     longest, last = 0.0, time.perf_counter()
@@ -369,6 +373,50 @@ def test_a_callable_that_gives_credentials_sees_the_context(run: Any) -> None:
     with Peer(echo) as peer:
         run(main)
     assert set(seen) == {"one"}
+
+
+def test_a_closed_client_holds_nothing_and_goes_on(run: Any) -> None:
+    """Its poll descriptor included, although the client is still there."""
+
+    async def main() -> None:
+        with Peer(echo) as peer:
+            before = descriptors()
+            client = client_of(peer)
+            for _ in range(3):
+                result = await client.invoke_endpoint(EndpointName="ep", Body=b"a")
+                assert await result["Body"].read() == b"aa"
+                await client.close()
+                assert client.pool.open == 0
+                peer.join()
+                assert descriptors() == before
+
+    run(main)
+
+
+def test_closing_leaves_bodies_that_are_being_read_alone(run: Any) -> None:
+    async def main() -> None:
+        with Peer(echo) as peer:
+            client = client_of(peer)
+            body = (await client.invoke_endpoint(EndpointName="ep", Body=b"a" * 500_000))["Body"]
+            await client.close()
+            assert client.pool.busy == 1
+            assert await body.read() == b"a" * 1_000_000
+            await client.close()
+            assert client.pool.open == 0
+
+    run(main)
+
+
+def test_a_proxy_whose_name_nobody_knows(run: Any) -> None:
+    async def main() -> None:
+        config = sagewire.Config(
+            proxies={"http": "http://nobody.invalid:1"}, retries={"total_max_attempts": 1}
+        )
+        client = sagewire.async_client(endpoint_url="http://h.test", **KEYS, config=config)
+        with pytest.raises(sagewire.exceptions.ProxyConnectionError, match=r"nobody\.invalid"):
+            await client.invoke_endpoint(EndpointName="ep", Body=b"")
+
+    run(main)
 
 
 def test_clients_that_are_dropped_leave_nothing_on_the_loop(run: Any) -> None:

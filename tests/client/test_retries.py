@@ -1,7 +1,9 @@
 """When a call is repeated: the modes, the client's own rate, the clock, and what is said of it."""
 
 import array
+import asyncio
 import base64
+import contextlib
 import datetime as dt
 import email.utils
 import logging
@@ -213,6 +215,23 @@ def test_safe_repeats_what_died_on_a_used_connection_without_a_byte(
         call(client)["Body"].read()
         outcome(client)
     assert [request.connection for request in server.requests[:2]] == [1, 1]
+    assert len(server.requests) == 1 + attempts
+
+
+@pytest.mark.usefixtures("clean_environment")
+@pytest.mark.parametrize(
+    ("second", "attempts"), [(CLOSE, 2), ({"then": "reset"}, 2), (HALF, 1), (SILENT, 1)]
+)
+def test_so_it_does_under_asyncio(second: Any, attempts: int) -> None:
+    async def two_calls() -> None:
+        config = sagewire.Config(retries={"mode": "safe"}, read_timeout=0.2)
+        async with sagewire.async_client(**KEYS, endpoint_url=server.url, config=config) as client:
+            await (await client.invoke_endpoint(EndpointName="ep", Body=b"{}"))["Body"].read()
+            with contextlib.suppress(sagewire.exceptions.BotoCoreError):
+                await client.invoke_endpoint(EndpointName="ep", Body=b"{}")
+
+    with CaptureServer([DEFAULT_ANSWER, second]) as server:
+        asyncio.run(two_calls())
     assert len(server.requests) == 1 + attempts
 
 

@@ -6,7 +6,9 @@ Each operation runs the pool's own loop until it is done.
 import asyncio
 import contextlib
 
-from sagewire._impl import reactor
+from sagewire._impl import reactor, transport
+
+_TEMPLATE = transport.Template("x", "agent", [])
 
 
 class ReactorPool:
@@ -93,6 +95,8 @@ async def _exchange(connection, method, target, headers, body, timeout):
     head = "\r\n".join([*lines, "", ""]).encode()
     chunked = ("Transfer-Encoding", "chunked") in headers
     try:
+        # A reactor sends heads as they are: it is a template that refuses what cannot be sent.
+        _TEMPLATE.head(None, 0, "", target, headers, b"", None, None, "id", "attempt=1")
         if isinstance(body, (bytes, bytearray, memoryview)) or body is None:
             return await connection.exchange(head, bytes(body or b""), limit(timeout))
         await connection.begin(head, chunked, limit(timeout))

@@ -134,7 +134,6 @@ def test_a_body_of_anything_else_is_a_type_error(call, pools, body):
         assert not peer.requests
 
 
-@pytest.mark.blocking  # a reactor is given heads that a template has made and checked
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
@@ -165,7 +164,6 @@ def test_a_fold_is_sent(call):
         assert b"X-A: a\r\n b\n\tc\r\n" in peer.requests[0].head + b"\r\n"
 
 
-@pytest.mark.blocking  # a reactor is given heads that a template has made and checked
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "\xe9", "a\0"])
 def test_a_name_that_is_none_is_refused(call, name):
     with Peer(answers(OK)) as peer:
@@ -174,7 +172,6 @@ def test_a_name_that_is_none_is_refused(call, name):
         assert not peer.requests
 
 
-@pytest.mark.blocking  # a reactor is given heads that a template has made and checked
 @pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/\xe9", "/a\0", "", "/a\x7f"])
 def test_a_target_that_would_end_the_line_is_refused(pools, target):
     with Peer(answers(OK)) as peer:
@@ -184,7 +181,7 @@ def test_a_target_that_would_end_the_line_is_refused(pools, target):
         assert not peer.requests
 
 
-@pytest.mark.blocking  # a reactor is given heads that a template has made and checked
+@pytest.mark.blocking  # a template, which makes a reactor's heads, has a method of its own
 @pytest.mark.parametrize("method", ["", "PO ST", "POST\r\n", "P\xd6ST"])
 def test_a_method_that_is_none_is_refused(pools, method):
     with Peer(answers(OK)) as peer:
@@ -194,7 +191,6 @@ def test_a_method_that_is_none_is_refused(pools, method):
         assert not peer.requests
 
 
-@pytest.mark.blocking  # a reactor is given heads that a template has made and checked
 def test_a_refused_head_costs_no_connection_slot(call, pools):
     with Peer(answers(OK)) as peer:
         pool = pools(peer)

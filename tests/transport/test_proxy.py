@@ -17,8 +17,6 @@ from tests.support.peer import Peer, answer, answers
 from tests.support.proxy import Proxy
 from tests.transport.conftest import URL
 
-pytestmark = pytest.mark.blocking
-
 OK = answer(b"{}")
 HEADERS = [("Host", "runtime.test"), ("Content-Length", "2")]
 SHOWN = "http://***:***@proxy.test"
@@ -181,6 +179,10 @@ def test_a_proxy_that_is_not_there(through, trusting, tunnel):
             through(nobody, tls=trusting if tunnel else None, tunnel=tunnel).take(URL, None)
     assert str(caught.value) == WORDS
     assert "refused" in caught.value.kwargs["error"]
+
+
+@pytest.mark.blocking  # for a reactor it is the client that looks names up
+def test_a_proxy_whose_name_nobody_knows(through):
     with pytest.raises(ProxyConnectionError) as caught:
         through(Origin("nobody.invalid", 80), tunnel=False).take(URL, None)
     assert str(caught.value) == WORDS

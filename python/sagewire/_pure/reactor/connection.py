@@ -41,8 +41,8 @@ class Connection:
     Whoever has it closes it if anything goes wrong, cancellation included.
     """
 
-    __slots__ = ("_channel", "_chunked", "_deadline", "_dialled", "_pool", "_sent", "_timing",
-                 "_url", "limit", "reused")  # fmt: skip
+    __slots__ = ("_channel", "_chunked", "_deadline", "_dialled", "_heard", "_pool", "_sent",
+                 "_timing", "_url", "limit", "reused")  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Connection:
         self._dialled = dialled
         self._chunked = False
         self._sent = True
+        self._heard = False
         self._timing = timing or Timing()
         self._deadline = Deadline(None, url)
         self.limit = pool.read_timeout
@@ -175,6 +176,8 @@ class Connection:
             return SSLError(endpoint_url=self._url, error=str(error))
         closed = ConnectionClosedError(endpoint_url=self._url)
         proxy = None if self._pool is None else self._pool.proxy
+        if proxy is None and self.reused and not self._heard:
+            return ConnectionClosedError(endpoint_url=self._url, stale=True)
         # Behind a proxy it is the proxy that has ended, as boto3 sees it.
         if proxy is None or not (ended or isinstance(error, (EndOfConnectionError, OSError))):
             return closed
@@ -187,8 +190,9 @@ class Connection:
             length = scanner.scan(channel.arrived)
             if length is None:
                 if channel.ended:
-                    raise EndOfConnectionError
+                    raise BadHeadError if channel.arrived else EndOfConnectionError
                 await channel.fill(lambda: deadline.wait(self.limit, WAITING))
+                self._heard = self._heard or bool(channel.arrived)
                 continue
             head = bytes(channel.arrived[:length])
             del channel.arrived[:length]

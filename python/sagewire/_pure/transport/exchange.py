@@ -241,8 +241,9 @@ class Connection:
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
-    __slots__ = ("_buffered", "_connection", "_letting_go", "_one_reader", "_owner", "_parser",
-                 "_reusable", "_timing", "headers", "reason", "status", "version")  # fmt: skip
+    __slots__ = ("_buffered", "_closing", "_connection", "_letting_go", "_one_reader", "_owner",
+                 "_parser", "_reusable", "_timing", "headers", "reason", "status",
+                 "version")  # fmt: skip
 
     def __init__(
         self,
@@ -257,6 +258,7 @@ class Response:
         self._timing = timing
         self._one_reader = threading.Lock()
         self._letting_go = threading.Lock()
+        self._closing = False
         self._parser = parser
         self._buffered = buffered
         self.status: int = parser.status
@@ -284,7 +286,7 @@ class Response:
         if amount is not None:
             amount = operator.index(amount)
         if not self._one_reader.acquire(blocking=False):
-            raise RuntimeError("another thread is reading this body")
+            return self._taken_by_another()
         try:
             return self._read(amount)
         finally:
@@ -301,12 +303,18 @@ class Response:
         Raises as `read` does. A connection that ends before the body is an error.
         """
         if not self._one_reader.acquire(blocking=False):
-            raise RuntimeError("another thread is reading this body")
+            return self._taken_by_another()
         try:
             return self._read_with(self._parser.read_some)
         finally:
             self._timing.body = self._timing.since()
             self._one_reader.release()
+
+    def _taken_by_another(self) -> bytes:
+        """Return the nothing that is left of a body that is being closed, or raise."""
+        if self._closing:
+            return b""
+        raise RuntimeError("another thread is reading this body")
 
     def _read(self, amount: "int | None") -> bytes:
         if amount == 0:
@@ -314,7 +322,10 @@ class Response:
         parser = self._parser
         if amount is None or amount < 0:
             return self._read_with(parser.read)
-        return self._read_with(parser.read, amount)
+        data = self._read_with(parser.read, amount)
+        if len(data) < amount and self._connection is not None:
+            self._drop()  # the connection ended before the body did
+        return data
 
     def _read_with(self, read: "Callable[..., bytes]", *amount: int) -> bytes:
         connection = self._connection
@@ -360,6 +371,7 @@ class Response:
 
         A read that waits for it on another thread ends.
         """
+        self._closing = True
         if not self._one_reader.acquire(blocking=False):
             if self._owner == os.getpid():  # else the lock may be held for ever
                 with self._letting_go:

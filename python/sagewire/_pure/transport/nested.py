@@ -5,6 +5,7 @@ what it says over the outer one. It is as much of a socket as the transport need
 """
 
 import ssl
+from contextlib import suppress
 from functools import partial
 
 from sagewire._pure.transport.deadline import Deadline
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class NestedTls:
     """A TLS connection that runs over another."""
 
-    __slots__ = ("_incoming", "_limit", "_outer", "_outgoing", "_sslobj")
+    __slots__ = ("_incoming", "_limit", "_never_waits", "_outer", "_outgoing", "_sslobj", "_unsent")
 
     # A step here is several of the outer layer's, and cannot be taken up in the middle.
     may_be_sliced = False
@@ -32,6 +33,9 @@ class NestedTls:
     def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
         self._outer = outer
         self._limit: float | None = None
+        # On a loop, where the outer layer raises instead.
+        self._never_waits = outer.gettimeout() == 0
+        self._unsent = memoryview(b"")
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         made = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
@@ -47,8 +51,17 @@ class NestedTls:
 
     def send(self, data: "Any") -> int:
         """Send some of the data; return how much."""
-        count: int = self._run(lambda: self._sslobj.write(data))
+        self._flush()
+        count: int = self._sslobj.write(data)
+        # What the outer layer does not take now it takes before anything else.
+        with suppress(ssl.SSLWantWriteError):
+            self._flush()
         return count
+
+    def recv(self, count: int) -> bytes:
+        """Return at most so many bytes, none at the connection's end."""
+        buffer = bytearray(count)
+        return bytes(buffer[: self.recv_into(buffer)])
 
     def recv_into(self, buffer: "Any") -> int:
         """Fill some of a buffer; return how much, 0 at the connection's end."""
@@ -74,6 +87,7 @@ class NestedTls:
         self._outer.close()
 
     def _run(self, step: "Callable[[], T]") -> "T":
+        self._flush()
         while True:
             try:
                 done = step()
@@ -92,10 +106,13 @@ class NestedTls:
                 return done
 
     def _flush(self) -> None:
-        data = memoryview(self._outgoing.read())
-        while data:
-            count: int = self._waited(partial(self._outer.send, data))
-            data = data[count:]
+        if self._outgoing.pending:
+            self._unsent = memoryview(bytes(self._unsent) + self._outgoing.read())
+        while self._unsent:
+            count: int = self._waited(partial(self._outer.send, self._unsent))
+            self._unsent = self._unsent[count:]
 
     def _waited(self, work: "Callable[[], T]") -> "T":
+        if self._never_waits:
+            return work()
         return waited(self._outer, work, self._limit, Deadline(None, ""), "", Watch())

@@ -10,7 +10,7 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Reactor;
-use super::conversation::{Conversation, Way};
+use super::conversation::{Conversation, SILENCE, Way};
 use crate::transport::deadline::Limits;
 use crate::transport::error::TransportError;
 
@@ -96,9 +96,8 @@ impl Reactor {
             (Some(_), Way::Tcp | Way::ProxysTls) => self.blamed(error),
             (Some(proxy), Way::Tunnel) => proxy.name(error),
             // Behind a proxy it is the proxy that has ended, as boto3 sees it.
-            (Some(_), Way::Open) if !conversation.answered && error == TransportError::Closed => {
-                self.blamed(error)
-            }
+            (Some(proxy), Way::Open) if error == SILENCE => proxy.blame(TransportError::Closed),
+            (None, _) if error == SILENCE && !conversation.died_idle() => TransportError::Closed,
             _ => error,
         }
     }

@@ -108,6 +108,8 @@ pub(crate) struct Conversation {
     upload: Upload,
     /// The answer's head is with the caller, and so is the rest.
     pub(crate) answered: bool,
+    /// Something of the answer has arrived.
+    heard: bool,
     reusable: bool,
     /// When the wait in progress is over.
     pub(crate) expires: Option<Instant>,
@@ -139,6 +141,7 @@ impl Conversation {
             stated: None,
             upload: Upload::Plain,
             answered: false,
+            heard: false,
             reusable: false,
             expires: None,
             scheduled: None,
@@ -206,6 +209,7 @@ impl Conversation {
     pub(crate) fn begin(&mut self, limits: Limits) {
         self.upload = Upload::Plain;
         self.answered = false;
+        self.heard = false;
         self.limits = limits;
         self.since = Instant::now();
     }
@@ -245,6 +249,11 @@ impl Conversation {
     /// Begins a read of whatever arrives next of the body.
     pub(crate) fn read_some(&mut self) {
         self.state = State::ReadingSome;
+    }
+
+    /// Whether a connection that had served before ended before anything of an answer came.
+    pub(crate) fn died_idle(&self) -> bool {
+        self.serial > 0 && !self.heard
     }
 
     /// Whether the caller has the turn.
@@ -334,7 +343,10 @@ impl Conversation {
                 }
                 State::Receiving(_) if moved >= SLICE_BYTES => Driven::Later,
                 State::Receiving(scanner) => {
-                    match receive(&mut self.channel, scanner, &mut moved) {
+                    let before = moved;
+                    let received = receive(&mut self.channel, scanner, &mut moved);
+                    self.heard |= moved > before;
+                    match received {
                         Ok(None) if moved >= SLICE_BYTES => Driven::Later,
                         Ok(None) => Driven::Waiting,
                         Ok(Some(head)) if head.status < 200 => {
@@ -463,6 +475,9 @@ enum Progress {
     Later,
 }
 
+/// An end without a word of the answer that was waited for; what it means is for others to say.
+pub(crate) const SILENCE: TransportError = TransportError::Stale;
+
 fn receive(
     channel: &mut Channel,
     scanner: &mut HeadScanner,
@@ -478,6 +493,7 @@ fn receive(
         }
         match channel.fill() {
             Ok(None) => return Ok(None),
+            Ok(Some(0)) if channel.arrived.here().is_empty() => return Err(SILENCE),
             Ok(Some(0)) => return Err(TransportError::Closed),
             Ok(Some(count)) => {
                 *moved += count;
@@ -488,7 +504,7 @@ fn receive(
             Err(error) => {
                 // An alert, such as a server's that wants another certificate of ours.
                 let words = words_of_tls(&error);
-                return Err(words.map_or(TransportError::Closed, TransportError::Tls));
+                return Err(words.map_or(SILENCE, TransportError::Tls));
             }
         }
     }
