@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sagewire
+from sagewire._pure import reactor as pure_reactor
 from sagewire._pure import sigv4 as pure_sigv4
 from sagewire._pure import transport as pure
 from sagewire.client import shortcuts
@@ -13,9 +14,13 @@ from sagewire.client.call import prepare
 from sagewire.client.results import Result
 from sagewire.exceptions import ClientError
 from sagewire.model.runtime import INVOKE_ENDPOINT
+from sagewire.streams.body import StreamingBody
 from tests.support.peer import Peer, answer
+from tests.support.reactor_pool import ReactorBody, ReactorPool
 
-pytest.importorskip("sagewire._native.transport", reason="needs the extension module")
+native = pytest.importorskip("sagewire._native.transport", reason="needs the extension module")
+native_reactor = pytest.importorskip("sagewire._native.reactor")
+native_sigv4 = pytest.importorskip("sagewire._native.sigv4")
 
 NOW = 1767323045.5  # 2026-01-02T03:04:05Z
 ID = "5a6e0c7e-1f2b-4c3d-8e9f-0a1b2c3d4e5f"
@@ -62,6 +67,49 @@ class Ways:
         )
         self.native = lambda parameters: shortcut.invoke(parameters, None)
         self.pure = lambda parameters: twin.invoke(parameters, None)
+        self.native_awaited = self._awaited(native, native_reactor, native_sigv4, url)
+        self.pure_awaited = self._awaited(pure, pure_reactor, pure_sigv4, url)
+
+    def _awaited(self, transport, reactor, sigv4, url):
+        """Return what makes a call on a loop, and waits for it."""
+        pool = ReactorPool("http", "127.0.0.1", self._peer.port, twin=reactor)
+        shortcut = transport.Shortcut(
+            transport.Template(url[7:], self._core.settings.user_agent(), []),
+            None,
+            sigv4.Signer(*KEYS.values(), "us-east-1", "sagemaker", True, True, False),
+            NOW,
+            "attempt=1; max=1",
+            65_536,
+            self._targets.kept,
+            INVOKE_ENDPOINT.text_headers,
+            INVOKE_ENDPOINT.nonempty,
+            lambda: NOW,
+            lambda: ID,
+            lambda *answer: layout(
+                INVOKE_ENDPOINT, {"MaxAttemptsReached": True, "RetryAttempts": 0}, *answer
+            ),
+            Result,
+            lambda response, length: StreamingBody(ReactorBody(pool, response), length),
+        )
+        assert shortcut.invoke({}, None) is None
+
+        async def made(parameters):
+            begun = pool._pool.call(shortcut, parameters, None)
+            return None if begun is None else await begun
+
+        def way(parameters):
+            if pool.snapshot()[2] == 0:
+                kept, self.answer = self.answer, answer(b"")
+                pool.take(url, None).exchange("POST", "/", [("Content-Length", "0")], b"", None)
+                self.answer = kept
+                self._peer.requests.clear()
+            ended = pool.run(made(parameters))
+            if isinstance(ended, tuple):
+                identity, seconds, response, error = ended
+                ended = identity, seconds, ReactorBody(pool, response), error
+            return ended
+
+        return way
 
     def long(self, parameters):
         arguments = (INVOKE_ENDPOINT, self._targets, parameters)
@@ -163,14 +211,15 @@ def test_calls(ways, several, few):
     for number, arguments in enumerate(several):
         ways.answer = few[number % len(few)]
         went = ways.outcome(ways.native, arguments)
-        assert ways.outcome(ways.pure, arguments) == went
+        for way in (ways.pure, ways.native_awaited, ways.pure_awaited):
+            assert ways.outcome(way, arguments) == went
         if went[1] is None:
             assert went[0] == []  # left to the long way
         else:
             assert ways.outcome(ways.long, arguments) == went
 
 
-@pytest.mark.parametrize("way", ["native", "pure"])
+@pytest.mark.parametrize("way", ["native", "pure", "native_awaited", "pure_awaited"])
 def test_an_ordinary_call_is_plain(ways, way):
     ways.answer = answer(b"yes", headers=[(b"Content-Type", b"text/csv")])
     for body in (b"1,2", "1,2", bytearray(b"1,2")):

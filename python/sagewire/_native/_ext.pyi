@@ -254,6 +254,9 @@ class Reactor:
         progress: str,
         deadline: tuple[float, float] | None,
     ) -> ReactorWait | None: ...
+    def call(
+        self, shortcut: Shortcut, parameters: dict[str, Any], timeout: float | None
+    ) -> ReactorWait | None: ...
     def dial(
         self,
         addresses: list[tuple[str, int] | tuple[str, int, int, int]],
@@ -462,7 +465,7 @@ class Shortcut:
     def __new__(
         cls,
         template: Template,
-        pool: Pool,
+        pool: Pool | None,
         signer: Signer | None,
         until: float,
         progress: str,
@@ -477,7 +480,7 @@ class Shortcut:
             tuple[dict[str, Any], list[tuple[str, str]], dict[str, Any], list[tuple[str, str]]],
         ],
         result: Callable[[dict[str, Any]], Any],
-        make_body: Callable[[Response, str | None], Any],
+        make_body: Callable[[Any, str | None], Any],
     ) -> Shortcut: ...
     def is_over(self) -> bool: ...
     def invoke(self, parameters: dict[str, Any], timeout: float | None) -> Any: ...

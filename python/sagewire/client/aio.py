@@ -1,8 +1,10 @@
 """`AsyncSageMakerRuntime`: the client whose calls are awaited."""
 
+from sagewire.client import shortcuts
 from sagewire.client.answers import AWAITED_BODIES, result
 from sagewire.client.call import prepare
 from sagewire.client.looping import make_sender, send_hooked
+from sagewire.client.results import Result
 from sagewire.client.surface import Surface
 from sagewire.client.threads import in_executor, in_thread
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sagewire.client.opening import Core
-    from sagewire.client.results import Result
     from sagewire.client.types import (
         AwaitedInvokeEndpointResult,
         AwaitedResponseStreamResult,
@@ -88,6 +89,12 @@ class AsyncSageMakerRuntime(Surface):
         ) -> AwaitedResponseStreamResult: ...
 
     async def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
+        shortcut = self._book.get(operation)
+        first = None
+        if shortcut is not None and not self._events.active:
+            first = await self._shortly(shortcut, parameters)
+            if type(first) is Result:
+                return first
         core = self._core
         sender = core.sender or await _opened(core)
         if self._events.active:
@@ -102,7 +109,25 @@ class AsyncSageMakerRuntime(Surface):
             )
         else:
             request = prepare(*arguments, validate=self._validate, signed=self._signed)
-        return await sender.send(operation, request, self._options)  # type: ignore[no-any-return]
+        at_hand = not self._signed or self._settings.source.at_hand() is not None
+        if first is None and operation.streams and at_hand:
+            self._book = core.book(self._options)
+            shortcuts.renewed(core, sender, operation, self._options, AWAITED_BODIES)
+        return await sender.send(  # type: ignore[no-any-return]
+            operation, request, self._options, first
+        )
+
+    async def _shortly(self, shortcut: "Any", parameters: "dict[str, Any]") -> "Any":
+        """Make a call on its short way; `None` if it has none, or how its first attempt ended."""
+        begun = self._core.sender.begin(shortcut, parameters, self._options.timeout)
+        if begun is None:
+            return None
+        try:
+            return await begun
+        except BaseException:
+            # Given up: half a request may be on the connection.
+            begun.close()
+            raise
 
     def invoke_many(
         self,

@@ -123,6 +123,14 @@ BODIES: "Bodies" = {"blob": StreamingBody, "stream": _event_stream}
 AWAITED_BODIES: "Bodies" = {"blob": _async_streaming_body, "stream": _async_event_stream}
 
 
+def answer_of(ended: "tuple[Any, ...]") -> "Any":
+    """Return the answer of an attempt on the short way; raise the error if there was none."""
+    *_, response, error = ended
+    if error is not None:
+        raise error
+    return response
+
+
 def whole_body(response: "Any", url: str) -> bytes:
     """Read the body of an answer that the call itself reads; raise what `broken_off` makes of it.
 

@@ -3,7 +3,7 @@
 What is to be done stands in `client/attempts.py`; here is what takes time.
 """
 
-from sagewire.client.answers import error_body, result, whole_body
+from sagewire.client.answers import answer_of, error_body, result, whole_body
 from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
@@ -65,7 +65,7 @@ class Sender:
             data = b""
             try:
                 ended, first = first, None
-                response = self._exchange(call) if ended is None else _answer_of(ended)
+                response = self._exchange(call) if ended is None else answer_of(ended)
                 status = response.status
                 if not operation.streams and status < 300:
                     data = whole_body(response, request.url)
@@ -113,14 +113,6 @@ class Sender:
             )
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None
-
-
-def _answer_of(ended: "tuple[Any, ...]") -> "Any":
-    """Return the answer of an attempt on the short way; raise the error if there was none."""
-    *_, response, error = ended
-    if error is not None:
-        raise error
-    return response
 
 
 def send_hooked(hooked: "Hooked", core: "Core") -> "Result":

@@ -11,7 +11,7 @@ from functools import partial
 from math import floor
 from time import monotonic
 
-from sagewire.client.answers import AWAITED_BODIES, broken_off, result
+from sagewire.client.answers import AWAITED_BODIES, answer_of, broken_off, result
 from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call, is_streamed
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
@@ -160,20 +160,35 @@ class AsyncSender:
         if failure is not None:
             raise failure
 
-    async def send(self, operation: "Operation", request: "Any", options: "Options") -> "Result":
-        """Return the result of the attempt that succeeded; raise as the blocking driver does."""
+    async def send(
+        self,
+        operation: "Operation",
+        request: "Any",
+        options: "Options",
+        first: "tuple[Any, ...] | None" = None,
+    ) -> "Result":
+        """Return the result of the attempt that succeeded; raise as the blocking driver does.
+
+        `first` is how a first attempt on the short way ended (`client/shortcuts.py`).
+        """
         outgoing = self.outgoing
         ambient = outgoing.ambient
         limited = outgoing.policy.limiter is not None
         call = Call(outgoing, operation, request, options)
+        if first is not None:
+            call.take_over(*first[:2])
         while True:
             while limited and (seconds := call.begin()):
                 await ambient.stay(seconds)
             data = b""
             begun = None
             try:
-                begun = self._begun(call) or self._exchange(call)
-                response = await begun
+                ended, first = first, None
+                if ended is None:
+                    begun = self._begun(call) or self._exchange(call)
+                    response = await begun
+                else:
+                    response = answer_of(ended)
                 status = response.status
                 if not operation.streams and status < 300:
                     data = await _whole_body(response, request.url)
@@ -297,6 +312,17 @@ class AsyncSender:
             )
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None
+
+    def begin(
+        self, shortcut: "Any", parameters: "dict[str, Any]", timeout: "float | None"
+    ) -> "Any":
+        """Begin a call on its short way; `None` if it has none, or no connection is idle.
+
+        What is awaited then gives the result, or how the first attempt ended.
+        """
+        line = self._lines.get(asyncio.get_running_loop())
+        pool = None if line is None else line.pool
+        return None if pool is None else pool.call(shortcut, parameters, timeout)
 
     def line(self) -> Line:
         """Return what there is on the running loop."""

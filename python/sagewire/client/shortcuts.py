@@ -16,16 +16,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sagewire._impl import transport
-    from sagewire.client.blocking import Sender
+    from sagewire.client.answers import Bodies
     from sagewire.client.opening import Core
     from sagewire.client.views import Options
     from sagewire.model.shapes import Operation
 
 
 def renewed(
-    core: "Core", sender: "Sender", operation: "Operation", options: "Options"
+    core: "Core",
+    sender: "Any",
+    operation: "Operation",
+    options: "Options",
+    bodies: "Bodies" = BODIES,
 ) -> "transport.Shortcut | None":
-    """Return a new shortcut, now in the book; `None` if there is a good one, or can be none now."""
+    """Return a new shortcut, now in the book; `None` if there is a good one, or can be none now.
+
+    `bodies` says what becomes of an answer's body, if not what the blocking client's become.
+    """
     outgoing = sender.outgoing
     policy = outgoing.policy
     # Their calls are not all the same: some wait, some give back what others took, some are traced.
@@ -47,7 +54,7 @@ def renewed(
 
     made = transport.Shortcut(
         outgoing.template(options),
-        sender.pool,
+        sender.pool if bodies is BODIES else None,
         outgoing.signer(),
         until,
         f"attempt=1; max={attempts}" if policy.states_max_at_once else "attempt=1",
@@ -59,7 +66,7 @@ def renewed(
         None if ambient.new_id is new_id else ambient.new_id,
         lambda status, headers: layout(operation, ending, status, headers),
         Result,
-        BODIES[operation.body_type],
+        bodies[operation.body_type],
     )
     book[operation] = made
     if core.changes != changes:

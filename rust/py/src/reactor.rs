@@ -5,6 +5,7 @@
 //! connections with it.
 
 mod exchange;
+mod short;
 mod wait;
 
 use std::collections::HashMap;
@@ -19,15 +20,17 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use sagewire_net::reactor::{self, Key, Outcome};
 use sagewire_net::transport::{Order, PoolOptions, TransportError};
 
 use self::exchange::{ReactorConnection, ReactorResponse};
+use self::short::Short;
 use self::wait::ReactorWait;
 
 use crate::sigv4::Signer;
 use crate::support::{forks, signals};
+use crate::transport::shortcut::Shortcut;
 use crate::transport::template::{Template, borrowed, covered, raised, texts, whole_seconds};
 use crate::transport::{Failure, Proxy, TlsSettings, duration, from_now, lock};
 
@@ -132,7 +135,7 @@ impl Reactor {
         let mut over = Vec::with_capacity(finished.len());
         for (key, result) in finished {
             let Some(wait) = lock(&this.waiting).remove(&key) else { continue };
-            let made = Self::made(slf, key, &wait.get().call, result);
+            let made = Self::made(slf, key, &wait.get().call, wait.get().short.as_ref(), result);
             let callbacks = wait.get().resolve(made);
             over.push((wait, callbacks));
         }
@@ -226,7 +229,18 @@ impl Reactor {
         };
         let done = done.transpose().map_err(|why| raised(py, words, seconds, why))?.map(Ok);
         let call = Arc::new(Call { url: url.clone().unbind(), seconds });
-        Self::wait(slf, key, &call, done).map(Some)
+        Self::wait(slf, key, &call, None, done).map(Some)
+    }
+
+    /// Make a call over an idle connection; awaited, it gives what `Shortcut.invoke` returns. `None`
+    /// if there is no idle connection, or the call is not plain.
+    fn call<'py>(
+        slf: &Bound<'py, Self>,
+        shortcut: &Bound<'py, Shortcut>,
+        parameters: &Bound<'py, PyDict>,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, ReactorWait>>> {
+        Short::begin(slf, shortcut, parameters, timeout)
     }
 
     /// Begin to connect to one of the addresses, in their order; `connected` waits for it.
@@ -325,12 +339,13 @@ impl Reactor {
         slf: &Bound<'py, Self>,
         key: Key,
         call: &Arc<Call>,
+        short: Option<Short>,
         done: Option<Result<Outcome>>,
     ) -> PyResult<Bound<'py, ReactorWait>> {
         let this = slf.get();
         let waits = done.is_none();
-        let done = done.map(|result| Self::made(slf, key, call, result));
-        let wait = ReactorWait::new(slf.clone().unbind(), key, Arc::clone(call), done);
+        let done = done.map(|result| Self::made(slf, key, call, short.as_ref(), result));
+        let wait = ReactorWait::new(slf.clone().unbind(), key, Arc::clone(call), short, done);
         let wait = Bound::new(slf.py(), wait)?;
         if waits {
             let before = lock(&this.waiting).insert(key, wait.clone().unbind());
@@ -345,8 +360,12 @@ impl Reactor {
         slf: &Bound<'_, Self>,
         key: Key,
         call: &Arc<Call>,
+        short: Option<&Short>,
         result: Result<Outcome>,
     ) -> PyResult<Py<PyAny>> {
+        if let Some(short) = short {
+            return short.made(slf, key, call, result);
+        }
         let py = slf.py();
         match result {
             Ok(Outcome::Connected | Outcome::Sent) => Ok(py.None()),

@@ -1,7 +1,7 @@
 //! The door of `transport`.
 
 mod layout;
-mod shortcut;
+pub(crate) mod shortcut;
 pub(crate) mod template;
 
 use std::borrow::Cow;

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sagewire._pure.reactor.connection import Response
     from sagewire._pure.sigv4 import Signer
     from sagewire._pure.transport.proxy import Proxy
+    from sagewire._pure.transport.shortcut import Shortcut
     from sagewire._pure.transport.template import Template
     from sagewire._pure.transport.tls import TlsSettings
 
@@ -128,6 +129,15 @@ class Pool:
             progress,
         )
         return taken.attempt(head, body, deadline)
+
+    def call(
+        self, shortcut: "Shortcut", parameters: "dict[str, Any]", timeout: "float | None"
+    ) -> "Coroutine[Any, Any, Any] | None":
+        """Return what to await for a call over an idle connection: what `Shortcut.invoke` returns.
+
+        Returns `None` if there is no idle connection, or the call is not plain.
+        """
+        return shortcut._begin(self.take_idle, parameters, timeout)  # noqa: SLF001 - one thing
 
     def dial(
         self,

@@ -13,7 +13,7 @@ from sagewire._pure.transport.identity import identities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from sagewire._pure.sigv4 import Signer
@@ -35,7 +35,8 @@ class _UnsentError(Exception):
 class Shortcut:
     """The calls of one operation, as far as they are all the same.
 
-    `template`, `pool` and `signer` are those of the client; the signer's credentials are good until
+    `template`, `pool` and `signer` are those of the client, without a pool where an event loop's
+    makes the calls; the signer's credentials are good until
     `until`, in seconds since 1970. `progress` is the value of `amz-sdk-request`, `largest` the most
     bytes of a body, `targets` are targets and URLs by endpoints' names, `headers` the headers of
     the parameters, of which `nonempty` may not be empty. `now` and `new_id` replace the system's
@@ -53,7 +54,7 @@ class Shortcut:
     def __init__(
         self,
         template: "Template",
-        pool: "Pool",
+        pool: "Pool | None",
         signer: "Signer | None",
         until: float,
         progress: str,
@@ -94,34 +95,81 @@ class Shortcut:
         its first attempt did not succeed: its id, its seconds, its answer or else its error.
         """
         began = time.monotonic()
-        plain = self._plain(parameters)
-        if plain is None or self._now() > self._until:
+        pool = self._pool
+        ordered = self._ordered(parameters)
+        if pool is None or ordered is None:
             return None
-        (target, url), members, body = plain
-        identity = self._new_id()
+        url, body, identity, head = ordered
         end = Deadline(timeout, url, timeout)
 
         def make_head() -> "tuple[bytes, bool]":
-            at = math.floor(self._now())
-            try:
-                head = self._template.head(
-                    self._signer, at, url, target, members, body, len(body), None, identity,
-                    self._progress,
-                )  # fmt: skip
-            except Exception as error:
-                raise _UnsentError from error
-            return head, False
+            return head(), False
 
         try:
-            connection = self._pool._take_idle(url)  # noqa: SLF001 - one thing
+            connection = pool._take_idle(url)  # noqa: SLF001 - one thing
             if connection is None:
                 make_head()  # what cannot be sent is left before anybody is connected to
-                connection = self._pool._take_fresh(url, end)  # noqa: SLF001 - one thing
+                connection = pool._take_fresh(url, end)  # noqa: SLF001 - one thing
             response = connection._exchange(make_head, body, end)  # noqa: SLF001 - one thing
         except _UnsentError:
             return None
         except BaseException as error:  # noqa: BLE001 - judged by those above
             return identity, time.monotonic() - began, None, error
+        return self._ended(identity, began, response)
+
+    def _begin(
+        self, take: "Callable[[str], Any]", parameters: "dict[str, Any]", timeout: "float | None"
+    ) -> "Coroutine[Any, Any, Any | Ended] | None":
+        """As `invoke`, awaited, over what `take` gives for a URL; `None` if it gives none, too."""
+        began = time.monotonic()
+        ordered = self._ordered(parameters)
+        if ordered is None:
+            return None
+        url, body, identity, head = ordered
+        connection = take(url)
+        if connection is None:
+            return None
+        try:
+            data = head()
+        except _UnsentError:
+            connection.close()
+            return None
+        deadline = None if timeout is None else (timeout, timeout)
+        return self._awaited(connection.attempt(data, body, deadline), identity, began)
+
+    async def _awaited(
+        self, answered: "Coroutine[Any, Any, Any]", identity: str, began: float
+    ) -> "Any | Ended":
+        try:
+            response = await answered
+        except Exception as error:  # noqa: BLE001 - judged by those above
+            return identity, time.monotonic() - began, None, error
+        return self._ended(identity, began, response)
+
+    def _ordered(
+        self, parameters: "dict[str, Any]"
+    ) -> "tuple[str, bytes, str, Callable[[], bytes]] | None":
+        """Return the URL, the body, the id and what makes the head of a call that is plain."""
+        plain = self._plain(parameters)
+        if plain is None or self.is_over():
+            return None
+        (target, url), members, body = plain
+        identity = self._new_id()
+
+        def head() -> bytes:
+            at = math.floor(self._now())
+            try:
+                return self._template.head(
+                    self._signer, at, url, target, members, body, len(body), None, identity,
+                    self._progress,
+                )  # fmt: skip
+            except Exception as error:
+                raise _UnsentError from error
+
+        return url, body, identity, head
+
+    def _ended(self, identity: str, began: float, response: "Any") -> "Any | Ended":
+        """Return the result of a success, or else how the attempt ended."""
         if response.status >= 300:
             return identity, time.monotonic() - began, response, None
         headers = response.headers

@@ -48,6 +48,12 @@ pub struct Answer {
     pub at: Instant,
 }
 
+impl AsRef<ResponseHead> for Answer {
+    fn as_ref(&self) -> &ResponseHead {
+        &self.head
+    }
+}
+
 /// How far driving has come.
 pub(crate) enum Driven {
     Finished(Result<Outcome, TransportError>),

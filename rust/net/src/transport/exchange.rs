@@ -198,6 +198,12 @@ pub struct Response {
     closer: Option<Arc<Closer>>,
 }
 
+impl AsRef<ResponseHead> for Response {
+    fn as_ref(&self) -> &ResponseHead {
+        &self.head
+    }
+}
+
 impl Response {
     fn new(mut connection: Connection, head: ResponseHead) -> Self {
         let framing = Framing::of(&head);

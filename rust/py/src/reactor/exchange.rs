@@ -103,7 +103,7 @@ impl ReactorConnection {
     ) -> PyResult<Bound<'py, ReactorWait>> {
         let call = Arc::clone(&lock(&self.call));
         let done = begin(&mut lock(&self.reactor.get().engine));
-        Reactor::wait(self.reactor.bind(py), self.key, &call, done)
+        Reactor::wait(self.reactor.bind(py), self.key, &call, None, done)
     }
 
     /// Notes the deadline of the whole call; what is left of it ends at the moment returned.
@@ -157,11 +157,22 @@ impl ReactorResponse {
         answer: Answer,
         call: Arc<Call>,
     ) -> PyResult<Self> {
+        let headers = header_dict(py, &answer.head)?;
+        Ok(Self::with_headers(reactor, key, answer, headers, call))
+    }
+
+    pub(super) fn with_headers(
+        reactor: Py<Reactor>,
+        key: Key,
+        answer: Answer,
+        headers: Py<PyDict>,
+        call: Arc<Call>,
+    ) -> Self {
         let Answer { head, times, body, at } = answer;
-        Ok(Self {
+        Self {
             status: head.status,
             version: head.version,
-            headers: header_dict(py, &head)?,
+            headers,
             reason: latin_1(&head.reason),
             reactor,
             key,
@@ -169,7 +180,7 @@ impl ReactorResponse {
             call,
             here: Mutex::new(body.map(Bytes::from)),
             at,
-        })
+        }
     }
 
     /// Takes so much of a body that came with its head, if there is any left of it.
@@ -201,13 +212,13 @@ impl ReactorResponse {
         let reactor = self.reactor.get();
         if let Some(data) = self.take_here(amount) {
             let done = Some(Ok(Outcome::Data(data.into())));
-            return Reactor::wait(self.reactor.bind(py), self.key, &self.call, done);
+            return Reactor::wait(self.reactor.bind(py), self.key, &self.call, None, done);
         }
         if lock(&reactor.waiting).contains_key(&self.key) {
             return Err(PyRuntimeError::new_err("another task is reading this body"));
         }
         let done = begin(&mut lock(&reactor.engine));
-        Reactor::wait(self.reactor.bind(py), self.key, &self.call, done)
+        Reactor::wait(self.reactor.bind(py), self.key, &self.call, None, done)
     }
 }
 

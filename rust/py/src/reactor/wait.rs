@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sagewire_net::reactor::Key;
 
+use super::short::Short;
 use super::{Call, Reactor};
 use crate::transport::lock;
 
@@ -24,6 +25,8 @@ pub(super) struct ReactorWait {
     reactor: Py<Reactor>,
     key: Key,
     pub(super) call: Arc<Call>,
+    /// The rest of a call on its short way.
+    pub(super) short: Option<Short>,
     state: Mutex<State>,
 }
 
@@ -199,11 +202,12 @@ impl ReactorWait {
         reactor: Py<Reactor>,
         key: Key,
         call: Arc<Call>,
+        short: Option<Short>,
         done: Option<PyResult<Py<PyAny>>>,
     ) -> Self {
         let fate = done.map_or(Fate::Waiting, Fate::Done);
         let state = Mutex::new(State { blocking: false, fate, callbacks: Vec::new() });
-        Self { reactor, key, call, state }
+        Self { reactor, key, call, short, state }
     }
 
     /// Notes how it ended; what is to run then, unless it is over already.

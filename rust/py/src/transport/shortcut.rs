@@ -9,8 +9,8 @@ use std::time::Instant;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString};
-use sagewire_core::sigv4::Payload;
-use sagewire_net::transport::{self, Identity, Order};
+use sagewire_core::sigv4::{self, Payload};
+use sagewire_net::transport::{self, Identity, Order, ResponseHead};
 
 use super::layout::Layout;
 use super::template::{Ended, Template, attempted, whole_seconds};
@@ -23,9 +23,10 @@ const LAYOUTS_KEPT: usize = 4;
 
 /// The calls of one operation, as far as they are all the same.
 #[pyclass(frozen, module = "sagewire._native._ext")]
-pub(super) struct Shortcut {
+pub(crate) struct Shortcut {
     template: Py<Template>,
-    pool: transport::Pool,
+    /// `None` where an event loop's pool makes the calls.
+    pool: Option<transport::Pool>,
     signer: Option<Py<Signer>>,
     /// Until when the signer's credentials are good, in seconds since 1970.
     until: f64,
@@ -104,7 +105,7 @@ impl Shortcut {
     #[allow(clippy::too_many_arguments, reason = "the seam")]
     fn new(
         template: Py<Template>,
-        pool: &Bound<'_, Pool>,
+        pool: Option<&Bound<'_, Pool>>,
         signer: Option<Py<Signer>>,
         until: f64,
         progress: String,
@@ -128,7 +129,7 @@ impl Shortcut {
             .collect::<PyResult<_>>()?;
         Ok(Self {
             template,
-            pool: pool.get().0.clone(),
+            pool: pool.map(|pool| pool.get().0.clone()),
             signer,
             until,
             progress,
@@ -158,6 +159,66 @@ impl Shortcut {
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let begun = Instant::now();
+        let Some(pool) = &self.pool else { return Ok(None) };
+        let template = &self.template.get().0;
+        self.ordered(py, parameters, |order, url, signing, body| {
+            let end = timeout.map(from_now);
+            let now = || Ok(whole_seconds(self.clock(py)?));
+            let exchanged = attempted(py, template, pool, order, signing, body, end, &now)?;
+            let url = url.clone().unbind();
+            let (response, error) = match exchanged {
+                Err(Ended::Unsent(_)) => return Ok(None),
+                Err(Ended::Broken(error)) => (None, Some((order.url, error))),
+                Ok(answer) if answer.head.status < 300 => {
+                    let make_response = |answer, headers| {
+                        let response = Response::with_headers(answer, headers, url, timeout);
+                        Ok(Bound::new(py, response)?.into_any())
+                    };
+                    return self.result(py, answer, make_response).map(Some);
+                }
+                Ok(answer) => {
+                    let response = Response::new(py, answer, url, timeout)?;
+                    (Some(Bound::new(py, response)?.into_any()), None)
+                }
+            };
+            let error =
+                error.map(|(url, error)| Failure { url, seconds: timeout, error }.into_py(py));
+            first_attempt(py, order.identity, begun, response, error).map(Some)
+        })
+    }
+}
+
+/// How a call's first attempt ended that did not succeed: id, seconds, an answer or else an error.
+pub(crate) fn first_attempt<'py>(
+    py: Python<'py>,
+    identity: &str,
+    begun: Instant,
+    response: Option<Bound<'py, PyAny>>,
+    error: Option<PyErr>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let seconds = begun.elapsed().as_secs_f64();
+    let error = error.map(|error| error.into_value(py));
+    Ok((identity, seconds, response, error).into_pyobject(py)?.into_any())
+}
+
+impl Shortcut {
+    /// What the heads of the calls have in common.
+    pub(crate) fn template(&self) -> &transport::Template {
+        &self.template.get().0
+    }
+
+    /// Has `go` make a call if it is plain: of its order, its URL, who signs what, and its body.
+    pub(crate) fn ordered<'py, T>(
+        &self,
+        py: Python<'py>,
+        parameters: &Bound<'py, PyDict>,
+        go: impl FnOnce(
+            &Order<'_>,
+            &Bound<'py, PyString>,
+            Option<(&sigv4::Signer, Payload<'_>)>,
+            &[u8],
+        ) -> PyResult<Option<T>>,
+    ) -> PyResult<Option<T>> {
         let Some(plain) = self.plain(py, parameters) else { return Ok(None) };
         let Some((members, body)) = plain.as_bytes() else { return Ok(None) };
         if body.len() > self.largest || self.is_over(py)? {
@@ -184,28 +245,10 @@ impl Shortcut {
             length: Some(body.len() as u64),
         };
         let signing = self.signer.as_ref().map(|by| (by.get().inner(), Payload::Body(body)));
-        let end = timeout.map(from_now);
-        let template = &self.template.get().0;
-        let now = || Ok(whole_seconds(self.clock(py)?));
-        let exchanged = attempted(py, template, &self.pool, &order, signing, body, end, &now)?;
-        let (response, error) = match exchanged {
-            Err(Ended::Unsent(_)) => return Ok(None),
-            Err(Ended::Broken(error)) => {
-                (None, Some(Failure { url: order.url, seconds: timeout, error }.into_py(py)))
-            }
-            Ok(answer) if answer.head.status < 300 => {
-                return self.result(py, answer, url, timeout).map(Some);
-            }
-            Ok(answer) => (Some(Response::new(py, answer, url.clone().unbind(), timeout)?), None),
-        };
-        let seconds = begun.elapsed().as_secs_f64();
-        let error = error.map(|error| error.into_value(py));
-        Ok(Some((identity, seconds, response, error).into_pyobject(py)?.into_any()))
+        go(&order, url, signing, body)
     }
-}
 
-impl Shortcut {
-    fn clock(&self, py: Python<'_>) -> PyResult<f64> {
+    pub(crate) fn clock(&self, py: Python<'_>) -> PyResult<f64> {
         match &self.now {
             None => Ok(since_1970().as_secs_f64()),
             Some(now) => now.bind(py).call0()?.extract(),
@@ -248,22 +291,22 @@ impl Shortcut {
         })
     }
 
-    fn result<'py>(
+    /// The result of a success; `make_response` makes what its body is read from, of its headers.
+    pub(crate) fn result<'py, Answer: AsRef<ResponseHead>>(
         &self,
         py: Python<'py>,
-        answer: transport::Response,
-        url: &Bound<'py, PyString>,
-        timeout: Option<f64>,
+        answer: Answer,
+        make_response: impl FnOnce(Answer, Py<PyDict>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let layout = self.layout(py, &answer)?;
-        let headers = layout.headers(py, &answer.head)?;
+        let head = answer.as_ref();
+        let layout = self.layout(py, head)?;
+        let headers = layout.headers(py, head)?;
         let metadata = layout.metadata(&headers)?;
         let result = layout.result(&headers)?;
         let (headers, _) = headers;
         metadata.set_item(intern!(py, "HTTPHeaders"), &headers)?;
         let length = headers.get_item(intern!(py, "content-length"))?;
-        let (headers, url) = (headers.unbind(), url.clone().unbind());
-        let response = Bound::new(py, Response::with_headers(answer, headers, url, timeout))?;
+        let response = make_response(answer, headers.unbind())?;
         let made = self.result.bind(py).call1((result,))?;
         made.set_item(intern!(py, "ResponseMetadata"), metadata)?;
         made.set_item(intern!(py, "Body"), self.make_body.bind(py).call1((&response, length))?)?;
@@ -272,11 +315,11 @@ impl Shortcut {
     }
 
     /// The layout of answers with these headers: a known one, or one that Python describes.
-    fn layout(&self, py: Python<'_>, answer: &transport::Response) -> PyResult<Arc<Layout>> {
-        if let Some(known) = lock(&self.layouts).iter().find(|known| known.fits(&answer.head)) {
+    fn layout(&self, py: Python<'_>, head: &ResponseHead) -> PyResult<Arc<Layout>> {
+        if let Some(known) = lock(&self.layouts).iter().find(|known| known.fits(head)) {
             return Ok(Arc::clone(known));
         }
-        let made = Arc::new(Layout::new(py, &answer.head, self.describe.bind(py))?);
+        let made = Arc::new(Layout::new(py, head, self.describe.bind(py))?);
         let mut layouts = lock(&self.layouts);
         if layouts.len() == LAYOUTS_KEPT {
             layouts.remove(0);

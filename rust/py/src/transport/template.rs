@@ -145,11 +145,17 @@ pub(super) fn attempted(
 }
 
 /// Why an attempt has no answer.
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// The request cannot be written.
     Unsent(Refused),
     /// There was no connection, or it failed.
     Broken(TransportError),
+}
+
+impl From<TransportError> for Ended {
+    fn from(error: TransportError) -> Self {
+        Self::Broken(error)
+    }
 }
 
 impl From<Ended> for Refused {
