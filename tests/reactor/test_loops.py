@@ -10,7 +10,7 @@ import weakref
 import pytest
 
 from sagewire._impl import reactor
-from sagewire.exceptions import ConnectionClosedError
+from sagewire.exceptions import ConnectionClosedError, ResponseStreamingError
 from tests.reactor.conftest import LOOPS, Origin, descriptors, read, run_on, settle
 from tests.support.peer import Peer, answer, answers
 
@@ -193,6 +193,42 @@ def test_a_child_of_a_fork_starts_a_loop_of_its_own():
         return 0 if run_on(asyncio.new_event_loop, main) == b"xx" else 1
 
     with Peer(echo) as peer, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run_on(asyncio.new_event_loop, in_parent)
+
+
+def test_a_child_of_a_fork_is_refused_what_its_parent_waits_for():
+    """What is on the wire is the parent's, whoever asks first."""
+
+    def script(link):
+        link.request()
+        link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")
+        go_on.wait(10)
+        link.send(b"two")
+        link.stall()
+
+    async def in_parent():
+        origin = Origin(peer)
+        response = await origin.exchange()
+        assert await read(response, 3) == b"one"
+        go_on.set()
+        child = os.fork()
+        if child == 0:
+            os._exit(in_child(response))
+        ended = await asyncio.get_running_loop().run_in_executor(None, os.waitpid, child, 0)
+        assert os.waitstatus_to_exitcode(ended[1]) == 0
+        assert await read(response) == b"two"
+
+    def in_child(response):
+        asyncio._set_running_loop(None)
+        try:
+            run_on(asyncio.new_event_loop, lambda: read(response))
+        except ResponseStreamingError as error:
+            return 0 if "belongs to the parent" in str(error) else 2
+        return 1
+
+    go_on = threading.Event()
+    with Peer(script) as peer, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         run_on(asyncio.new_event_loop, in_parent)
 

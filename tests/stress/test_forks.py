@@ -11,6 +11,8 @@ import time
 import urllib.request
 
 from tests.stress.conftest import PRELUDE, run
+from tests.support import frames
+from tests.support.peer import Peer, answer
 
 
 def test_a_client_is_used_before_and_after_a_fork(echo):
@@ -33,6 +35,54 @@ def test_a_client_is_used_before_and_after_a_fork(echo):
         """,
         echo,
     )
+
+
+def test_a_stream_that_is_open_across_a_fork_is_the_parents():
+    """The child is told, reads nothing, and its end costs the parent nothing."""
+    sent = threading.Event()
+    head = answer(headers=[(b"Content-Type", b"application/vnd.amazon.eventstream"),
+                           (b"Transfer-Encoding", b"chunked")], length=False)  # fmt: skip
+
+    def script(link):
+        request = link.request()
+        if request.line.endswith(b"/invocations HTTP/1.1"):  # to have the second part sent
+            go_on.set()
+            sent.wait(20)
+            return link.send(answer(b"sent"))
+        link.send(head + chunk(frames.part(b"one")))
+        go_on.wait(20)
+        link.send(chunk(frames.part(b"two")) + chunk(b""))
+        sent.set()
+        return link.stall()
+
+    go_on = threading.Event()
+    with Peer(script) as peer:
+        run(
+            """
+            client = made(url)
+            result = client.invoke_endpoint_with_response_stream(EndpointName="ep", Body=b"")
+            events = iter(result["Body"])
+            assert next(events) == {"PayloadPart": {"Bytes": b"one"}}
+            assert call(client) == b"sent"
+            child = os.fork()
+            if child == 0:
+                try:
+                    next(events)
+                except sagewire.exceptions.ResponseStreamingError as error:
+                    assert "belongs to the parent" in str(error), error
+                    result["Body"].close()
+                    os._exit(0)
+                os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert list(events) == [{"PayloadPart": {"Bytes": b"two"}}]
+            assert client.pool.busy == 0, client.pool
+            """,
+            f"http://127.0.0.1:{peer.port}",
+        )
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def test_forks_in_the_middle_of_traffic(echo):

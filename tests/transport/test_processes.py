@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from sagewire.exceptions import ReadTimeoutError
+from sagewire.exceptions import ReadTimeoutError, ResponseStreamingError
 from tests.support.peer import Peer, answer, answers
 from tests.transport.conftest import URL
 
@@ -96,6 +96,40 @@ def test_a_child_drops_what_its_parent_is_using(pools):
         go_on.set()
         assert response.read() == b"onetwo"
         assert pool.snapshot() == (2, 1, 1, 0)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("amount", [None, 4])
+def test_a_child_is_refused_what_its_parent_waits_for(pools, server_tls, trusting, tls, amount):
+    """What has arrived is in both; what is on the wire is the parent's, whoever asks first."""
+    go_on = threading.Event()
+
+    def script(link):
+        link.request()
+        link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")
+        go_on.wait(10)
+        link.send(b"two")
+        link.stall()
+
+    with Peer(script, tls=server_tls() if tls else None) as peer:
+        settings = {"scheme": "https", "tls": trusting} if tls else {}
+        pool = pools(peer, **settings)
+        response = exchange(pool)
+        assert response.read(1) == b"o"
+
+        def work():
+            if response.read(2) != b"ne":
+                return 2
+            try:
+                response.read(amount)
+            except ResponseStreamingError as error:
+                return 0 if "belongs to the parent" in str(error) else 3
+            return 4
+
+        go_on.set()
+        assert in_child(work) == 0
+        assert response.read() == b"netwo"
+        assert pool.snapshot() == (1, 0, 1, 0)
 
 
 class Interrupting:

@@ -13,6 +13,7 @@ from sagewire._pure.reactor.head import (
 from sagewire._pure.transport.deadline import READING, SENDING, WAITING, Deadline
 from sagewire._pure.transport.head import check_lengths, joined
 from sagewire._pure.transport.timing import Timing
+from sagewire._pure.transport.wire import check_process
 from sagewire.exceptions import (
     ConnectionClosedError,
     ReadTimeoutError,
@@ -315,6 +316,7 @@ class Response:
         while not advance(channel.arrived):
             if self._pool is None:
                 raise ConnectionClosedError(endpoint_url=None)
+            check_process(self._pool.owner)
             if channel.ended:
                 at_end()
                 self.abandon()

@@ -44,7 +44,7 @@ class Pool:
     """
 
     __slots__ = ("__weakref__", "_busy", "_connect_timeout", "_dialling", "_host", "_idle",
-                 "_keepalive", "_max_idle", "_owner", "_port", "_tls", "event_loop",
+                 "_keepalive", "_max_idle", "_port", "_tls", "event_loop", "owner",
                  "proxy", "read_timeout")  # fmt: skip
 
     def __init__(
@@ -74,7 +74,7 @@ class Pool:
         self._idle: list[tuple[Channel, float]] = []
         self._busy: set[Channel] = set()
         self._dialling = 0
-        self._owner = os.getpid()
+        self.owner = os.getpid()
         self.read_timeout = read_timeout
 
     def start(self) -> None:
@@ -179,7 +179,7 @@ class Pool:
     def give_back(self, channel: Channel) -> None:
         """Keep a connection for the next call."""
         self._busy.discard(channel)
-        if self._max_idle == 0 or self._owner != os.getpid():
+        if self._max_idle == 0 or self.owner != os.getpid():
             return self._close(channel)
         self._idle.append((channel, self.event_loop.time()))
         channel.watch(lambda: self._hear(channel))
@@ -196,7 +196,7 @@ class Pool:
             self._close(channel)
 
     def _close(self, channel: Channel) -> None:
-        if self._owner == os.getpid():
+        if self.owner == os.getpid():
             channel.close()
         else:
             channel.forget()

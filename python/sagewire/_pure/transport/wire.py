@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _MOST_RESERVED_BYTES = 1 << 24
 
 
+def check_process(owner: int) -> None:
+    """Refuse a child of a fork what its parent, `owner`, has on the wire of a body."""
+    if owner != os.getpid():
+        words = "the rest of this body belongs to the parent of this process"
+        raise ResponseStreamingError(error=words)
+
+
 class Incoming(io.RawIOBase):
     """The receiving half of a socket, each wait under its limit."""
 
@@ -42,9 +49,8 @@ class Incoming(io.RawIOBase):
     def readinto(self, buffer: "Any", /) -> int:
         if self.only_what_is_here:
             return 0
-        if self.stage == READING and self._owner != os.getpid():
-            words = "the rest of this body belongs to the parent of this process"
-            raise ResponseStreamingError(error=words)
+        if self.stage == READING:
+            check_process(self._owner)
         count = waited(
             self.socket,
             lambda: self.socket.recv_into(buffer),

@@ -35,6 +35,13 @@ pub enum TransportError {
     Interrupted,
 }
 
+impl TransportError {
+    /// What a child of a fork gets of a body that its parent has on the wire.
+    pub fn of_the_parent() -> Self {
+        Self::Streaming("the rest of this body belongs to the parent of this process".to_owned())
+    }
+}
+
 /// What ends a wait early.
 pub(crate) enum Cut {
     /// The limit of the wait passed.

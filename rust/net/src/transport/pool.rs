@@ -230,8 +230,7 @@ impl Borrowed {
         if self.process == std::process::id() {
             return Ok(());
         }
-        let words = "the rest of this body belongs to the parent of this process";
-        Err(TransportError::Streaming(words.to_owned()))
+        Err(TransportError::of_the_parent())
     }
 
     /// The pool's part that it was taken from; `None` after a fork: that one is the parent's.

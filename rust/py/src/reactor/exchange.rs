@@ -214,6 +214,9 @@ impl ReactorResponse {
             let done = Some(Ok(Outcome::Data(data.into())));
             return Reactor::wait(self.reactor.bind(py), self.key, &self.call, None, done);
         }
+        if !reactor.is_ours() {
+            return Err(self.call.failed(py, TransportError::of_the_parent()));
+        }
         if lock(&reactor.waiting).contains_key(&self.key) {
             return Err(PyRuntimeError::new_err("another task is reading this body"));
         }
@@ -236,6 +239,9 @@ impl ReactorResponse {
             return Ok(Some(PyBytes::new(py, &data)));
         }
         let reactor = self.reactor.get();
+        if !reactor.is_ours() {
+            return Ok(None);
+        }
         let read = {
             let mut engine = lock(&reactor.engine);
             if !engine.is_here(self.key, amount) {
