@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sagewire
-from sagewire.client.payload import of_object
+from sagewire.client.payload import of_buffer
 from sagewire.exceptions import (
+    BodyChangedError,
     ClientError,
     EndpointConnectionError,
     ReadTimeoutError,
@@ -414,17 +415,40 @@ def test_a_buffer_is_sent_as_its_bytes_are(body: Any, validate: bool) -> None:
     assert got.headers == expected.headers
 
 
+SIX_MIB = array.array("d", range(786_432))
+
+
 @pytest.mark.usefixtures("clean_environment")
-def test_a_large_array_is_hashed_once_sent_and_sent_again_piece_by_piece() -> None:
-    numbers = array.array("d", range(786_432))  # 6 MiB
+@pytest.mark.parametrize("body", [SIX_MIB, bytearray(SIX_MIB)], ids=["array", "bytearray"])
+def test_a_large_buffer_is_hashed_once_sent_and_sent_again_piece_by_piece(body: Any) -> None:
     with CaptureServer([error(500)]) as server, made(server) as client:
-        call(client, numbers)["Body"].read()
-    assert [request.body == numbers.tobytes() for request in server.requests] == [True, True]
+        call(client, body)["Body"].read()
+    assert [request.body == SIX_MIB.tobytes() for request in server.requests] == [True, True]
     first, second = (request.header("Authorization") for request in server.requests)
     assert first == second
-    sizes = [len(piece) for piece in of_object(numbers, signed=True).pieces()]  # type: ignore[union-attr]
-    assert sum(sizes) == len(numbers) * 8
+    sizes = [len(piece) for piece in of_buffer(body).pieces()]  # type: ignore[union-attr]
+    assert sum(sizes) == len(SIX_MIB) * 8
     assert max(sizes) <= 131_072
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_a_bytearray_belongs_to_its_owner_again_when_a_call_has_failed() -> None:
+    body = bytearray(300_000)
+    with CaptureServer([error(400)]) as server, made(server) as client:
+        try:
+            call(client, body)
+        except ClientError:
+            body.clear()  # whatever the traceback holds
+    assert not body
+
+
+def test_a_buffer_that_changes_its_size_is_not_half_sent() -> None:
+    body = bytearray(300_000)
+    pieces = of_buffer(body).pieces()  # type: ignore[union-attr]
+    next(pieces)
+    body += b"more"
+    with pytest.raises(BodyChangedError, match="300000 bytes were announced, the file now"):
+        next(pieces)
 
 
 @pytest.mark.parametrize(

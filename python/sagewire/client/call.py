@@ -173,14 +173,14 @@ def sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
     """Return what to send of a body, and its length, `None` where only the sending will tell."""
     if isinstance(body, str):
         body = body.encode("utf-8")
-    elif isinstance(body, bytearray):
-        # A snapshot: what is hashed, sent and sent again is the same, whatever other threads do.
-        body = bytes(body)
     elif isinstance(body, bytes):
         # A subclass may say anything about its length; what is there is what is sent.
         body = body if type(body) is bytes else memoryview(body).tobytes()
     else:
-        body = payload.of_object(body, signed=signed)
+        if isinstance(body, bytearray):
+            body = payload.of_buffer(body)
+        else:
+            body = payload.of_object(body, signed=signed)
         if not isinstance(body, bytes):
             return body, body.length
     return body, len(body)

@@ -15,6 +15,7 @@ from sagewire.client.answers import AWAITED_BODIES, answer_of, broken_off, resul
 from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call, is_streamed
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
+from sagewire.client.payload import BufferPayload
 from sagewire.client.threads import Shared, in_executor
 from sagewire.exceptions import (
     ConnectionError,  # noqa: A004 - boto3's name
@@ -276,7 +277,8 @@ class AsyncSender:
             if not streamed:
                 return await self._attempt(pool, connection, call, signer, hashed)
             await connection.begin(make_head(), request.length is None, call.left())
-            return await _send_pieces(connection, call.pieces())
+            in_memory = isinstance(body, BufferPayload)
+            return await _send_pieces(connection, call.pieces(), in_memory)
         except (UnicodeEncodeError, InvalidArgumentError):
             connection.close()
             raise faulty_header(request) from None
@@ -464,10 +466,14 @@ async def _send(connection: "Any", sending: "Sending", call: Call) -> "Any":
         for name, value in sending.headers
     )
     await connection.begin(head, chunked, call.left())
-    return await _send_pieces(connection, body)
+    return await _send_pieces(connection, body, False)
 
 
-async def _send_pieces(connection: "Any", pieces: "Iterator[bytes]") -> "Any":
+async def _send_pieces(connection: "Any", pieces: "Iterator[bytes]", here: bool) -> "Any":
+    if here:  # in memory
+        for piece in pieces:
+            await connection.send_piece(piece)
+        return await connection.finish()
     while (piece := await in_executor(next, pieces, None)) is not None:
         await connection.send_piece(piece)
     return await connection.finish()

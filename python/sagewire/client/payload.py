@@ -28,7 +28,7 @@ def of_object(
     """
     if not hasattr(body, "read"):
         if report.is_buffer(body):
-            return _of_buffer(body)
+            return of_buffer(body)
         raise TypeError(
             f"Body: expected bytes, bytearray, another buffer, str or a file, "
             f"got {type(body).__name__}"
@@ -85,39 +85,52 @@ def _named(error: "OSError | TypeError | ValueError") -> "OSError | TypeError | 
     return type(error)(f"Body: {error}")
 
 
-def _of_buffer(body: "Any") -> "bytes | BufferPayload":
-    view = memoryview(body)
-    # A small one is copied, and so is one whose bytes do not stand in a row.
-    if view.nbytes <= SEND_PIECE_BYTES or not view.c_contiguous:
-        return view.tobytes()
-    return BufferPayload(view.cast("B"))
+def of_buffer(body: "Any") -> "bytes | BufferPayload":
+    """Return what to send for anything with the buffer protocol."""
+    with memoryview(body) as view:
+        # A small one is copied, and so is one whose bytes do not stand in a row.
+        if view.nbytes <= SEND_PIECE_BYTES or not view.c_contiguous:
+            return view.tobytes()
+    return BufferPayload(body)
 
 
 class BufferPayload:
-    """A large array or another object's memory, sent without a copy of the whole of it."""
+    """A large array or another object's memory, sent without a copy of the whole of it.
 
-    __slots__ = ("_hash", "_view", "length")
+    It is looked at piece by piece and held at no other time: a `bytearray` that an error's
+    traceback would hold could not be resized.
+    """
 
-    def __init__(self, view: memoryview) -> None:
-        self._view = view
+    __slots__ = ("_buffer", "_hash", "length")
+
+    def __init__(self, buffer: "Any") -> None:
+        self._buffer = buffer
         self._hash: str | None = None
-        self.length = len(view)
+        self.length = memoryview(buffer).nbytes
 
     def digest(self) -> str:
         """Return the payload's SHA-256 in hex, made once for all attempts."""
         if self._hash is None:
             from hashlib import sha256
 
-            self._hash = sha256(self._view).hexdigest()
+            with memoryview(self._buffer) as view, view.cast("B") as flat:
+                self._hash = sha256(flat).hexdigest()
         return self._hash
 
     def pieces(self) -> "Iterator[bytes]":
-        """Yield the memory, piece by piece."""
+        """Yield the memory, piece by piece; `BodyChangedError` if it has become another size."""
         for start in range(0, self.length, SEND_PIECE_BYTES):
-            yield bytes(self._view[start : start + SEND_PIECE_BYTES])
+            with memoryview(self._buffer) as view, view.cast("B") as flat:
+                if len(flat) != self.length:
+                    raise BodyChangedError(expected_bytes=self.length, actual_bytes=len(flat))
+                piece = bytes(flat[start : start + SEND_PIECE_BYTES])
+            yield piece
 
     def rewind(self) -> None:
-        """Do nothing: it is where it was."""
+        """Measure it again; it is where it was."""
+        length = memoryview(self._buffer).nbytes
+        if length != self.length:
+            self.length, self._hash = length, None
 
 
 class FilePayload:
