@@ -204,6 +204,27 @@ def test_both_raise_the_same_error(
     assert [list(one[2]) for one in raised[1:]] == [list(raised[0][2])]
 
 
+@pytest.mark.parametrize("method", [operation.method for operation in OPERATIONS])
+@pytest.mark.parametrize("body", [b"", b'{"InferenceId": "i"}', b'{"InferenceId": null}', b"text"])
+def test_status_300_has_the_members_of_a_success(
+    pair_without_retries: tuple[Any, Any], server: CaptureServer, method: str, body: bytes
+) -> None:
+    head = (
+        "HTTP/1.1 300 X\r\nContent-Type: a/b\r\nX-Amzn-SageMaker-Content-Type: c/d\r\n"
+        "X-Amzn-SageMaker-Custom-Attributes: e\r\nX-Amzn-SageMaker-OutputLocation: s3://b/k\r\n"
+        f"x-amz-request-id: r\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    raised = []
+    for client in pair_without_retries:
+        server._answers.append([("send", head.encode() + body)])
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            getattr(client, method)(EndpointName="ep", Body=b"")
+        if method.endswith("stream"):
+            error.value.response["Body"] = "boto3 has an empty stream there"
+        raised.append((str(error.value), list(error.value.response.items())))
+    assert raised[1] == raised[0]
+
+
 @pytest.fixture(scope="module")
 def pair_without_retries(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
     once = {"retries": {"total_max_attempts": 1}}

@@ -187,7 +187,7 @@ class ServiceError:
         stripped = body.strip()
         if status == 300:
             # boto3 takes it for a success and finds out later; code and message stay unknown.
-            self.response = {"ResponseMetadata": described, "Body": _text(body)}
+            self.response = _not_read_as_an_error(operation, described, body)
         elif status >= 500 and (not stripped or stripped.startswith(b"<html>")):
             # An intermediary speaks: no request id, whatever the headers say.
             described = {"HTTPStatusCode": status, "HTTPHeaders": headers}
@@ -225,6 +225,22 @@ class ServiceError:
         if isinstance(self.code, str) and self.code in ERROR_MEMBERS:
             cls = getattr(exceptions, self.code)
         return cls(self.response, self.operation.name)
+
+
+def _not_read_as_an_error(
+    operation: "Operation", described: "dict[str, Any]", body: bytes
+) -> "dict[str, Any]":
+    """Return what a success would have, the body as text."""
+    headers = described["HTTPHeaders"]
+    response: dict[str, Any] = {"ResponseMetadata": described}
+    for key, header in operation.response_headers:
+        if header in headers:
+            response[key] = headers[header]
+    if operation.body_type != "json":
+        response["Body"] = _text(body)
+    elif (value := _json_object(body).get("InferenceId")) is not None:
+        response["InferenceId"] = value
+    return response
 
 
 def _error(
