@@ -53,11 +53,13 @@ def resolved_words(lookup: Lookup) -> "dict[str, Any]":
             10240 if size is None else size
         )
     }
+    unsigned = checks.is_unsigned(lookup.given.get("signature_version"))
     for field, default in _CHECKED_WORDS.items():
         word = lookup(field, f"AWS_{field.upper()}")
-        words[field] = checks.checked_choice(field, default if word is None else word)
-    if checks.is_unsigned(lookup.given.get("signature_version")):
-        words["account_id_endpoint_mode"] = "disabled"  # there is no account id without keys
+        if field == "account_id_endpoint_mode" and unsigned:
+            words[field] = "disabled"  # there is no account id without keys
+        else:
+            words[field] = checks.checked_choice(field, default if word is None else word)
     for field in ("disable_request_compression", "sigv4a_signing_region_set"):
         words[field] = lookup(field, f"AWS_{field.upper()}")
     words["disable_request_compression"] = (
@@ -69,4 +71,10 @@ def resolved_words(lookup: Lookup) -> "dict[str, Any]":
     words["auth_scheme_preference"] = checks.checked_schemes(schemes)
     express = (lookup.given.get("s3") or {}).get("disable_s3_express_session_auth")
     words["s3_disable_express_session_auth"] = bool(express)
+    # Of another service, and checked for every client all the same.
+    regional = lookup.elsewhere("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints")
+    if regional and regional not in ("legacy", "regional"):
+        from sagewire.credential_exceptions import InvalidSTSRegionalEndpointsConfigError
+
+        raise InvalidSTSRegionalEndpointsConfigError(sts_regional_endpoints_config=regional)
     return words

@@ -140,11 +140,16 @@ class Settings:
             from sagewire.credentials import sso_token
 
             sso_token.check(profile)
+        defaults_mode = _checked_defaults_mode(lookup)
         self._take_region(region, lookup)
         _check_api_version(api_version, profile)
         self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
         options = dict(given)
-        self._take_retries_and_timeouts(options, config, lookup, None if search_later else context)
+        if defaults_mode == "auto":
+            defaults_mode = _mode_of_place(
+                self.region, lookup.environ, None if search_later else context
+            )
+        self._take_retries_and_timeouts(options, config, lookup, defaults_mode)
         checks.check_types(options)
         options.update(resolved_words(lookup))
         self._take_signature_version(options, profile)
@@ -232,13 +237,8 @@ class Settings:
         options: "dict[str, Any]",
         config: "Any",
         lookup: "Lookup",
-        context: "Context | None",
+        defaults_mode: str,
     ) -> None:
-        defaults_mode = checks.check_defaults_mode(
-            lookup("defaults_mode", "AWS_DEFAULTS_MODE") or "legacy"
-        )
-        if defaults_mode == "auto":
-            defaults_mode = _mode_of_place(self.region, lookup.environ, context)
         timeout = checks.DEFAULTS["connect_timeout"] if config is None else config.connect_timeout
         if config is None or (
             timeout is None
@@ -354,6 +354,13 @@ def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
         api_version = section.get(SERVICE_NAME) if isinstance(section, dict) else None
     if api_version not in (None, API_VERSION):
         raise DataNotFoundError(data_path=f"{SERVICE_NAME}/{api_version}/service-2")
+
+
+def _checked_defaults_mode(lookup: "Lookup") -> str:
+    mode = lookup.given.get("defaults_mode")
+    if not mode:
+        mode = lookup.elsewhere("AWS_DEFAULTS_MODE", "defaults_mode")
+    return checks.check_defaults_mode("legacy" if mode is None else mode)
 
 
 def _chosen_region(region_name: "str | None", session: "Any", lookup: "Lookup") -> "str | None":
