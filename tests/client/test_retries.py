@@ -9,7 +9,7 @@ import email.utils
 import logging
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -498,15 +498,23 @@ def test_ten_thousand_calls_behind_four_connections_send_no_expired_signature() 
                 answered += 1
             link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    def one(client: Any) -> bytes:
-        # The body says when the call's turn came, by the same clock.
-        return bytes(call(client, f"{now()}")["Body"].read())
+    class Turn(Mapping[str, Any]):
+        """A request whose body says when its turn came, by the same clock."""
 
-    with Peer(serve) as peer, ThreadPoolExecutor(4) as callers:
+        def __getitem__(self, key: str) -> Any:
+            return {"EndpointName": "ep", "Body": f"{now()}"}[key]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(("EndpointName", "Body"))
+
+        def __len__(self) -> int:
+            return 2
+
+    with Peer(serve) as peer:
         client = sagewire.client(endpoint_url=f"http://{peer.host}:{peer.port}", **KEYS)
         client._ambient.now = now
-        calls = [callers.submit(one, client) for _ in range(10_000)]
-        assert {each.result() for each in calls} == {b"{}"}
+        results = client.invoke_many((Turn() for _ in range(10_000)), concurrency=4)
+        assert {result["Body"] for result in results} == {b"{}"}
         assert peer.connections <= 4
         client.close()
     assert len(early) == 10_000
