@@ -13,12 +13,13 @@ included. A caller who leaves cancels the call: the model's container sees its c
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 import sagewire
 from sagewire.exceptions import ClientError, DeadlineExceededError, ParamValidationError
@@ -76,8 +77,8 @@ def client_for(request: Request) -> sagewire.AsyncSageMakerRuntime:
         raise Refused(400, "X-Timeout-Seconds: must be a number above 0") from None
 
 
-@contextlib.asynccontextmanager
-async def counted() -> AsyncIterator[None]:
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
     calls["in flight"] += 1
     try:
         yield
@@ -85,65 +86,83 @@ async def counted() -> AsyncIterator[None]:
         calls["in flight"] -= 1
 
 
-async def unless_the_caller_leaves(request: Request, work: asyncio.Task[Response]) -> Response:
-    """Wait for work; cancel it when the caller is gone."""
+async def unless_the_caller_leaves(
+    request: Request, work: Coroutine[None, None, Response]
+) -> Response:
+    """Do work; cancel it when the caller is gone."""
+    gone = False
 
-    async def gone() -> None:
+    async def watch(task: "asyncio.Task[None] | None") -> None:
+        nonlocal gone
         while (await request.receive())["type"] != "http.disconnect":
             pass
+        gone = True
+        if task is not None:
+            task.cancel()
 
-    leaving = asyncio.ensure_future(gone())
+    watching = asyncio.ensure_future(watch(asyncio.current_task()))
     try:
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return work.result() if work.done() else Response(status_code=499)
+        return await work
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+        return Response(status_code=499)
     finally:
-        work.cancel()
-        leaving.cancel()
+        watching.cancel()
 
 
 async def invoke(request: Request) -> Response:
-    async def call() -> Response:
-        async with counted():
-            result = await client_for(request).invoke_endpoint(**arguments)
-            data = await result["Body"].read()
-        described = result["ResponseMetadata"]
-        headers = filter_response(described["HTTPHeaders"].items(), operation="InvokeEndpoint")
-        kept = {name: value for name, value in headers if name.lower() != "content-length"}
-        return Response(data, described["HTTPStatusCode"], kept)
-
     arguments = await parameters(request)
-    return await unless_the_caller_leaves(request, asyncio.ensure_future(call()))
+    return await unless_the_caller_leaves(request, invoked(client_for(request), arguments))
+
+
+async def invoked(client: sagewire.AsyncSageMakerRuntime, arguments: dict[str, object]) -> Response:
+    with counted():
+        result = await client.invoke_endpoint(**arguments)
+        data = await result["Body"].read()
+    described = result["ResponseMetadata"]
+    headers = filter_response(described["HTTPHeaders"].items(), operation="InvokeEndpoint")
+    kept = {name: value for name, value in headers if name.lower() != "content-length"}
+    return Response(data, described["HTTPStatusCode"], kept)
 
 
 async def stream(request: Request) -> Response:
     arguments = await parameters(request)
-    client = client_for(request)
+    return await unless_the_caller_leaves(request, streamed(client_for(request), arguments))
+
+
+async def streamed(
+    client: sagewire.AsyncSageMakerRuntime, arguments: dict[str, object]
+) -> Response:
     result = await client.invoke_endpoint_with_response_stream(**arguments)
 
     async def events() -> AsyncIterator[bytes]:
         # Leaving this generator, for whatever reason, ends the stream at the model as well.
-        async with counted(), result["Body"] as lines:
-            try:
-                async for line in lines.iter_lines():
-                    if line:
-                        text = line if line.startswith(b"data:") else b"data: " + line
-                        yield text + b"\n\n"
-            except sagewire.exceptions.BotoCoreError as error:
-                yield b"event: error\ndata: %b\n\n" % str(error).replace("\n", " ").encode()
-            except ClientError as error:
-                yield b"event: error\ndata: %b\n\n" % error.response["Error"]["Code"].encode()
+        with counted():
+            async with result["Body"] as lines:
+                try:
+                    async for line in lines.iter_lines():
+                        if line:
+                            text = line if line.startswith(b"data:") else b"data: " + line
+                            yield text + b"\n\n"
+                except sagewire.exceptions.BotoCoreError as error:
+                    yield b"event: error\ndata: %b\n\n" % str(error).replace("\n", " ").encode()
+                except ClientError as error:
+                    yield b"event: error\ndata: %b\n\n" % error.response["Error"]["Code"].encode()
 
-    answers[200] += 1
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
-def answering(handler):  # type: ignore[no-untyped-def]
-    """Turn what a call raises into an answer, and count it."""
+class Answering:
+    """An endpoint that turns what a call raises into an answer, and counts the answers."""
 
-    async def answered(request: Request) -> Response:
+    def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await handler(request)
+            response = await self._handler(Request(scope, receive, send))
         except Refused as error:
             response = JSONResponse({"message": str(error)}, error.status)
         except ParamValidationError as error:
@@ -156,11 +175,8 @@ def answering(handler):  # type: ignore[no-untyped-def]
             response = JSONResponse({"message": str(error)}, 504)
         except sagewire.exceptions.BotoCoreError as error:
             response = JSONResponse({"message": str(error)}, 502)
-        if not isinstance(response, StreamingResponse):
-            answers[response.status_code] += 1
-        return response
-
-    return answered
+        answers[response.status_code] += 1
+        await response(scope, receive, send)
 
 
 async def health(_request: Request) -> Response:
@@ -177,8 +193,8 @@ async def metrics(request: Request) -> Response:
 
 app = Starlette(
     routes=[
-        Route("/models/{endpoint}", answering(invoke), methods=["POST"]),
-        Route("/models/{endpoint}/stream", answering(stream), methods=["POST"]),
+        Route("/models/{endpoint}", Answering(invoke), methods=["POST"]),
+        Route("/models/{endpoint}/stream", Answering(stream), methods=["POST"]),
         Route("/health", health),
         Route("/metrics", metrics),
     ],

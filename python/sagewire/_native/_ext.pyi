@@ -23,6 +23,7 @@ __all__ = [
     "Reader",
     "Response",
     "Service",
+    "Shortcut",
     "Signer",
     "Template",
     "TlsSettings",
@@ -418,7 +419,6 @@ class Connection:
     ) -> Response: ...
     def close(self) -> None: ...
 
-def forked() -> None: ...
 def identities(random: bytes) -> list[str]: ...
 
 @final

@@ -1,7 +1,5 @@
 """Transport, native: rust/py/src/transport.rs over rust/net. Its pure twin: _pure/transport/."""
 
-import os
-
 from sagewire._native._ext import (
     Connection,
     Pool,
@@ -10,12 +8,8 @@ from sagewire._native._ext import (
     Shortcut,
     Template,
     TlsSettings,
-    forked,
     identities,
 )
 
 __all__ = ["Connection", "Pool", "Proxy", "Response", "Shortcut", "Template", "TlsSettings",
            "identities"]  # fmt: skip
-
-# A child of a fork would otherwise hand out its parent's ids.
-os.register_at_fork(after_in_child=forked)

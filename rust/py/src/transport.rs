@@ -29,7 +29,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Connection>()?;
     module.add_class::<template::Template>()?;
     module.add_class::<shortcut::Shortcut>()?;
-    module.add_function(wrap_pyfunction!(forked, module)?)?;
     module.add_class::<Response>()?;
     module.add_function(wrap_pyfunction!(identities, module)?)
 }
@@ -38,12 +37,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn identities(random: &[u8]) -> Vec<String> {
     transport::identities(random)
-}
-
-/// Forget the ids that were made for the parent of this process.
-#[pyfunction]
-fn forked() {
-    transport::forked();
 }
 
 /// Whom to trust, and who to be.

@@ -15,6 +15,8 @@ pub(crate) fn generation() -> u32 {
 #[pyfunction]
 fn forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    // The ids that were made for the parent are its own.
+    sagewire_net::transport::forked();
 }
 
 /// Has the interpreter tell the children of `os.fork`.
