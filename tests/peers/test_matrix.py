@@ -17,10 +17,9 @@ from tests.support.peers import (
     ASYNC,
     INVOKE,
     PEERS,
+    PRESIGNERS,
     STREAM,
-    boto3_client,
     may_be_missing,
-    sagewire_client,
     what_is_missing,
 )
 from tests.support.tampering import Tampering
@@ -64,15 +63,20 @@ def local():
         yield local
 
 
+def require(request, name):
+    """Skip the test, or fail it, if a peer is not here."""
+    missing = what_is_missing(name)
+    if missing:
+        # A run that `make` has prepared must have it.
+        if request.config.getoption("--require") and not may_be_missing(name):
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
 @pytest.fixture
 def call(request, local):
     """Return a way to call through the client of this row."""
-    missing = what_is_missing(request.param)
-    if missing:
-        # A run that `make` has prepared must have it.
-        if request.config.getoption("--require") and not may_be_missing(request.param):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    require(request, request.param)
 
     def call(operation, endpoint="model", body=b"5.1,3.5", at=local, **members):
         return PEERS[request.param](operation, endpoint, body, members, at)
@@ -168,13 +172,20 @@ def test_a_stream_that_breaks_off(call):
     assert told["error"] == "ModelStreamError"
 
 
-@pytest.mark.parametrize("make", [boto3_client, sagewire_client])
+@pytest.fixture
+def presign(request):
+    """Return a way to presign with the client of this row."""
+    require(request, request.param)
+    return PRESIGNERS[request.param]
+
+
+@pytest.mark.parametrize("presign", PRESIGNERS, indirect=True)
 @pytest.mark.parametrize(
     ("operation", "status"),
     [(INVOKE, 200), (STREAM, 200), (ASYNC, 202)],
     ids=[INVOKE, STREAM, ASYNC],
 )
-def test_a_presigned_url(make, operation, status, local):
+def test_a_presigned_url(presign, operation, status, local):
     # boto3 puts a body into the query, whatever it is for: there is none in what is signed.
     parameters, headers = {"Body": b"", "ContentType": "text/csv"}, {"Content-Type": "text/csv"}
     if operation == ASYNC:
@@ -183,9 +194,7 @@ def test_a_presigned_url(make, operation, status, local):
         source = local.s3_path("s3://inputs/there")
         source.parent.mkdir()
         source.write_bytes(b"")
-    client = make(local)
-    url = client.generate_presigned_url(operation, {"EndpointName": "model", **parameters})
-    client.close()
+    url = presign(operation, {"EndpointName": "model", **parameters}, local)
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}"
 

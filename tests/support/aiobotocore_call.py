@@ -1,5 +1,7 @@
 """`aiobotocore_call.py OPERATION ENDPOINT MEMBERS`: one call of aiobotocore's, told as JSON.
 
+`presign:OPERATION` tells its presigned URL.
+
 It runs in an environment of its own, since aiobotocore is bound to an older botocore than ours.
 """
 
@@ -15,6 +17,12 @@ from botocore.exceptions import ClientError
 async def call(operation, endpoint, members, body):
     config = AioConfig(retries={"max_attempts": 0}, read_timeout=20)
     async with get_session().create_client("sagemaker-runtime", config=config) as client:
+        if operation.startswith("presign:"):
+            name = operation.removeprefix("presign:")
+            parameters = {"EndpointName": endpoint, **members}
+            if name != "invoke_endpoint_async":
+                parameters["Body"] = body
+            return {"url": await client.generate_presigned_url(name, parameters)}
         try:
             answer = await getattr(client, operation)(EndpointName=endpoint, Body=body, **members)
         except ClientError as error:

@@ -45,10 +45,12 @@ def serving(*arguments, cwd=None, **variables):
         url = process.stdout.readline().decode().strip()
         if not url:
             raise AssertionError(process.stderr.read().decode())
-        yield types.SimpleNamespace(
-            process=process,
-            url=url,
-            region="us-east-1",
-            credentials=Credentials("AKID", "S3CRET"),
-        )
-        process.kill()
+        try:
+            yield types.SimpleNamespace(
+                process=process,
+                url=url,
+                region="us-east-1",
+                credentials=Credentials("AKID", "S3CRET"),
+            )
+        finally:
+            process.kill()

@@ -131,6 +131,36 @@ def aiobotocore(operation, endpoint, body, members, local):
     return answer
 
 
+def presigned_by_client(make):
+    """Return a way to presign of a client of boto3's kind in this process."""
+
+    def presign(operation, parameters, local):
+        client = make(local)
+        try:
+            return client.generate_presigned_url(operation, parameters)
+        finally:
+            client.close()
+
+    return presign
+
+
+def presigned_by_asyncio(operation, parameters, local):
+    async def presign():
+        async with sagewire.async_client(**local.client_arguments) as client:
+            return await client.generate_presigned_url(operation, parameters)
+
+    return asyncio.run(presign())
+
+
+def presigned_by_aiobotocore(operation, parameters, local):
+    members = {name: value for name, value in parameters.items() if name != "Body"}
+    endpoint = members.pop("EndpointName")
+    command = [PYTHON, SCRIPT, f"presign:{operation}", endpoint, json.dumps(members)]
+    done = run(command, parameters.get("Body", b""), local)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)["url"]
+
+
 def rust_sdk(operation, endpoint, body, members, local):
     pairs = [part for pair in members.items() for part in pair]
     done = run([RUST, operation, endpoint, *pairs], body, local)
@@ -184,6 +214,15 @@ PEERS = {
     "aiobotocore": aiobotocore,
     "aws-cli": aws_cli,
     "rust-sdk": rust_sdk,
+}
+
+
+# The AWS CLI presigns S3 alone, and the AWS SDK for Rust no operation of this service.
+PRESIGNERS = {
+    "boto3": presigned_by_client(boto3_client),
+    "sagewire": presigned_by_client(sagewire_client),
+    "sagewire-asyncio": presigned_by_asyncio,
+    "aiobotocore": presigned_by_aiobotocore,
 }
 
 

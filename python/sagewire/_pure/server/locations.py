@@ -3,6 +3,7 @@
 Twin: rust/net/src/server/locations.rs.
 """
 
+import contextlib
 import os
 import re
 import threading
@@ -73,6 +74,12 @@ def write(path: str, data: bytes) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
     # A name of its own, since two calls may write the same object.
     unfinished = f"{path}.{os.getpid()}.{threading.get_ident()}.unfinished"
-    with open(unfinished, "wb") as file:  # noqa: PTH123
-        file.write(data)
-    os.replace(unfinished, path)  # noqa: PTH105
+    try:
+        with open(unfinished, "wb") as file:  # noqa: PTH123
+            file.write(data)
+        os.replace(unfinished, path)  # noqa: PTH105
+    except BaseException:
+        # Half a file on a full disk would keep it full.
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)  # noqa: PTH107
+        raise

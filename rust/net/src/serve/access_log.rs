@@ -58,9 +58,10 @@ impl AccessLog {
             Box::new(append_to(path)?)
         };
         let (sender, receiver) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new()
-            .name("sagewire-access-log".to_owned())
-            .spawn(move || write(&receiver, BufWriter::new(writer)))?;
+        let thread = std::thread::Builder::new().name("sagewire-access-log".to_owned()).spawn({
+            let lost = lost.clone();
+            move || write(&receiver, BufWriter::new(writer), &lost)
+        })?;
         Ok(Self { sender: Some(sender), lost, thread: Some(thread) })
     }
 
@@ -107,7 +108,11 @@ fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-fn write(lines: &Receiver<String>, mut writer: BufWriter<Box<dyn Write + Send>>) {
+fn write(
+    lines: &Receiver<String>,
+    mut writer: BufWriter<Box<dyn Write + Send>>,
+    lost: &Counter<u64, AtomicU64>,
+) {
     let mut dirty = false;
     loop {
         let line = if dirty {
@@ -124,7 +129,11 @@ fn write(lines: &Receiver<String>, mut writer: BufWriter<Box<dyn Write + Send>>)
         };
         // A log that cannot be written must not end the service.
         dirty = match line {
-            Some(line) => writer.write_all(line.as_bytes()).is_ok(),
+            Some(line) if writer.write_all(line.as_bytes()).is_ok() => true,
+            Some(_not_written) => {
+                lost.inc();
+                true
+            }
             None => writer.flush().is_err(),
         };
     }

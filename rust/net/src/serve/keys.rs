@@ -5,7 +5,7 @@ use toml::Spanned;
 
 use super::config::ConfigError;
 use super::schema;
-use super::values::Reader;
+use super::values::{Reader, without_password};
 use crate::server::{Known, Location, QueueSettings, S3Settings, StorageSettings};
 
 /// Keys as they stand in the file: a secret or a variable's name, a token or a variable's name.
@@ -103,7 +103,8 @@ impl Reader<'_> {
             clock: self.clock,
         };
         if !settings.is_sound() {
-            let problem = format!("{:?} is no endpoint of S3", settings.endpoint);
+            let shown = without_password(&settings.endpoint);
+            let problem = format!("{shown:?} is no endpoint of S3");
             return Err(self.error(&given.endpoint, problem, "https://host or http://host"));
         }
         Ok(settings)

@@ -3,8 +3,10 @@
 //! Labels are taken from the configuration and the API model, never from what a caller sends, so
 //! that a caller cannot make series.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{PoisonError, RwLock};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -39,8 +41,34 @@ struct OfContainer {
     container: String,
 }
 
+/// What one kind of call is counted in: found once for all calls of the kind.
+struct Series {
+    calls: Counter,
+    cut: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    seconds: Histogram,
+    first_byte: Histogram,
+}
+
+impl Series {
+    fn count(&self, record: &Record) {
+        self.calls.inc();
+        self.seconds.observe(record.took.as_secs_f64());
+        self.bytes_in.inc_by(record.bytes_in as u64);
+        self.bytes_out.inc_by(record.bytes_out);
+        if let Some(first_byte) = record.first_byte {
+            self.first_byte.observe(first_byte.as_secs_f64());
+        }
+        if record.cut {
+            self.cut.inc();
+        }
+    }
+}
+
 /// The service's metrics.
 pub(super) struct Metrics {
+    known: RwLock<HashMap<OfCall, Series>>,
     registry: Registry,
     calls: Family<OfCall, Counter>,
     cut: Family<OfEndpoint, Counter>,
@@ -66,6 +94,7 @@ impl Metrics {
     pub(super) fn new(lost_lines: Counter<u64, AtomicU64>) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let mut metrics = Self {
+            known: RwLock::default(),
             registry: Registry::with_prefix("sagewire"),
             calls: Family::default(),
             cut: Family::default(),
@@ -124,18 +153,33 @@ impl Metrics {
 
     /// Counts a call.
     pub(super) fn count(&self, record: &Record) {
-        let (operation, status) = (record.operation, record.status);
-        let (endpoint, variant) = (record.endpoint.clone(), record.variant.clone());
-        let of_endpoint = OfEndpoint { operation, endpoint: endpoint.clone() };
-        self.calls.get_or_create(&OfCall { operation, endpoint, variant, status }).inc();
-        self.seconds.get_or_create(&of_endpoint).observe(record.took.as_secs_f64());
-        self.bytes_in.get_or_create(&of_endpoint).inc_by(record.bytes_in as u64);
-        self.bytes_out.get_or_create(&of_endpoint).inc_by(record.bytes_out);
-        if let Some(first_byte) = record.first_byte {
-            self.first_byte.get_or_create(&of_endpoint).observe(first_byte.as_secs_f64());
+        let of_call = OfCall {
+            operation: record.operation,
+            endpoint: record.endpoint.clone(),
+            variant: record.variant.clone(),
+            status: record.status,
+        };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.get(&of_call) {
+            series.count(record);
+            return;
         }
-        if record.cut {
-            self.cut.get_or_create(&of_endpoint).inc();
+        drop(known);
+        let series = self.series(&of_call);
+        series.count(record);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(of_call, series);
+    }
+
+    fn series(&self, of_call: &OfCall) -> Series {
+        let of_endpoint =
+            OfEndpoint { operation: of_call.operation, endpoint: of_call.endpoint.clone() };
+        Series {
+            calls: self.calls.get_or_create_owned(of_call),
+            cut: self.cut.get_or_create_owned(&of_endpoint),
+            bytes_in: self.bytes_in.get_or_create_owned(&of_endpoint),
+            bytes_out: self.bytes_out.get_or_create_owned(&of_endpoint),
+            seconds: self.seconds.get_or_create_owned(&of_endpoint),
+            first_byte: self.first_byte.get_or_create_owned(&of_endpoint),
         }
     }
 

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::config::ConfigError;
 use super::schema;
-use super::values::Reader;
+use super::values::{Reader, without_password};
 use crate::server::{Component, ContainerAddress, Endpoint, Target, Variant};
 
 /// What an endpoint with one variant calls it, in the console and in the SDK.
@@ -114,7 +114,10 @@ impl Reader<'_> {
         if text == "null:" {
             return Ok(None);
         }
-        let problem = || self.error(url, format!("{text:?} is no URL of a container"), URL_ALLOWED);
+        let problem = || {
+            let problem = format!("{:?} is no URL of a container", without_password(text));
+            self.error(url, problem, URL_ALLOWED)
+        };
         let parsed: hyper::Uri = text.parse().map_err(|_no_uri| problem())?;
         let host = parsed.host().filter(|_| parsed.scheme_str() == Some("http"));
         let host = host.ok_or_else(problem)?;

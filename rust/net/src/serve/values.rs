@@ -33,6 +33,17 @@ pub(super) fn place(text: &str, span: &Range<usize>) -> (usize, String) {
     (number + 1, name)
 }
 
+/// A URL without what stands in front of its host, which may be somebody's password.
+pub(super) fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((before, after)) => {
+            let scheme = before.split_once("://").map_or(before, |(scheme, _)| scheme);
+            format!("{scheme}://***@{after}")
+        }
+        None => url.to_owned(),
+    }
+}
+
 /// Turns what stands in the file into settings.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::http::request::Parts as Head;
+use tokio::time::Instant;
 
 /// How long a caller may pause in the middle of a body.
 const BODY_PAUSE: Duration = Duration::from_secs(60);
@@ -38,14 +39,14 @@ pub(super) async fn read(
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let reading = read_within_limit(head, body, limit);
-    tokio::time::timeout(timeout, reading).await.unwrap_or(Err(BodyError::Gone))
+    read_within_limit(head, body, limit, Instant::now() + timeout).await
 }
 
 async fn read_within_limit(
     head: &Head,
     body: &mut Incoming,
     limit: usize,
+    deadline: Instant,
 ) -> Result<Bytes, BodyError> {
     let declared =
         declared_length(head).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -53,13 +54,13 @@ async fn read_within_limit(
         return Err(BodyError::TooLarge);
     }
     // Most bodies come as one frame, which is passed on as it is.
-    let Some(first) = next_piece(body).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next_piece(body, deadline).await? else { return Ok(Bytes::new()) };
     if declared == Some(first.len()) {
         return Ok(first);
     }
     let mut whole = BytesMut::with_capacity(declared.unwrap_or(first.len()));
     whole.extend_from_slice(&first);
-    while let Some(piece) = next_piece(body).await? {
+    while let Some(piece) = next_piece(body, deadline).await? {
         if whole.len() + piece.len() > limit {
             return Err(BodyError::TooLarge);
         }
@@ -68,9 +69,10 @@ async fn read_within_limit(
     if whole.len() > limit { Err(BodyError::TooLarge) } else { Ok(whole.freeze()) }
 }
 
-async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
+async fn next_piece(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, BodyError> {
     loop {
-        match tokio::time::timeout(BODY_PAUSE, body.frame()).await {
+        let until = deadline.min(Instant::now() + BODY_PAUSE);
+        match tokio::time::timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -48,7 +48,8 @@ pub(super) struct Container {
     pub(super) name: String,
     /// What it has loaded, for a multi-model endpoint.
     pub(super) models: Models,
-    host: HeaderValue,
+    /// The same as a header's value.
+    pub(super) host: HeaderValue,
     path: Option<Uri>,
     in_flight: AtomicUsize,
     healthy: AtomicBool,
@@ -113,7 +114,8 @@ impl Container {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Sends an invocation and returns the answer's head, its body still to be read.
+    /// Sends an invocation and returns the answer's head, its body still to be read. The headers
+    /// have a host among them.
     pub(super) async fn invoke(
         self: &Arc<Self>,
         path: Option<&str>,
@@ -131,16 +133,11 @@ impl Container {
         self.send(request).await
     }
 
-    /// Sends any request. It counts as in flight until the answer's body is done with.
+    /// Sends a request that has a host. It counts as in flight until the answer's body is done with.
     pub(super) async fn send(
         self: &Arc<Self>,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Arrived, NoAnswer> {
-        // First, as most clients have it.
-        let headers = std::mem::take(request.headers_mut());
-        request.headers_mut().reserve(headers.len() + 2);
-        request.headers_mut().insert(HOST, self.host.clone());
-        request.headers_mut().extend(headers);
         let lease = Lease::new(self);
         loop {
             let (mut connection, is_new) = self.take().await?;

@@ -69,22 +69,21 @@ pub(super) async fn respond(
         draft.record.request_id.clone_from(&request_id);
         draft.record.peer = Some(peer);
     }
-    let mut response = match answer(&shared, &link, request, &mut draft).await {
+    // It comes first, as the service has it.
+    let mut headers = HeaderMap::with_capacity(8);
+    let value = HeaderValue::try_from(request_id).unwrap_or(HeaderValue::from_static(""));
+    headers.insert(REQUEST_ID, value);
+    let mut response = match answer(&shared, &link, request, &mut headers, &mut draft).await {
         Ok(response) => response,
         Err(Failure::Service(error)) => {
             if let Some(draft) = &mut draft {
                 let code = error.code.clone();
                 draft.record.error = code.unwrap_or_else(|| error.status.as_str().to_owned());
             }
-            refusal(error)
+            refusal(error, &mut headers)
         }
         Err(Failure::Gone) => return Err(Gone),
     };
-    // The id comes first, as the service has it.
-    let mut headers = HeaderMap::with_capacity(response.headers().len() + 3);
-    let request_id = HeaderValue::try_from(request_id).unwrap_or(HeaderValue::from_static(""));
-    headers.insert(REQUEST_ID, request_id);
-    headers.extend(std::mem::take(response.headers_mut()));
     *response.headers_mut() = headers;
     if let Some(mut draft) = draft {
         draft.record.status = response.status().as_u16();
@@ -93,10 +92,12 @@ pub(super) async fn respond(
     Ok(response)
 }
 
+/// The answer; its headers are added to those that are there. Where there is none, nothing is added.
 async fn answer(
     shared: &Shared,
     link: &Link,
     request: Request<Incoming>,
+    headers: &mut HeaderMap,
     draft: &mut Option<Draft>,
 ) -> Result<Response<Outgoing>, Failure> {
     let limit = shared.settings.limits.max_body_bytes;
@@ -128,20 +129,29 @@ async fn answer(
     if let Some(draft) = draft {
         draft.record.endpoint = name.clone().into_owned();
     }
-    let headers = members_of(shared, operation, &head.headers)?;
+    let members = members_of(shared, operation, &head.headers)?;
     play_script(shared, &name).await?;
     if operation == Operation::InvokeEndpointAsync {
         let Some(queue) = &shared.queue else {
             return Err(ServiceError::not_asynchronous(&name).into());
         };
-        return Ok(accepted(&queue.accept(shared, &name, &headers, body).await?));
+        return Ok(accepted(&queue.accept(shared, &name, &members, body).await?, headers));
     }
     let timeout = endpoint.model_timeout;
-    let question = Question { operation, name: &name, endpoint, headers, body, timeout, limit };
     // A model does not work for a caller who has hung up.
-    let asked = link.while_open(question.ask(shared, draft)).await;
-    let said = asked.unwrap_or(Err(Failure::Gone))?;
-    Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout)?)
+    let caller = Some(link);
+    let question = Question {
+        operation,
+        name: &name,
+        endpoint,
+        caller,
+        headers: members,
+        body,
+        timeout,
+        limit,
+    };
+    let said = question.ask(shared, draft).await?;
+    Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout, headers)?)
 }
 
 /// The service's error unless the request is signed by somebody who may call the endpoint.
@@ -175,8 +185,8 @@ fn members_of(
     operation: Operation,
     headers: &HeaderMap,
 ) -> Result<HeaderMap, ServiceError> {
-    let mut kept =
-        filtered(headers, |name| operation.supports_in_request(name.as_str().as_bytes()));
+    let mut kept = HeaderMap::with_capacity(8);
+    keep(&mut kept, headers, |name| operation.supports_in_request(name.as_str().as_bytes()));
     members::check(&kept)?;
     // The container contract lets the service add headers; this is the one it adds:
     // <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html>.
@@ -206,11 +216,10 @@ async fn play_script(shared: &Shared, endpoint: &str) -> Result<(), Failure> {
 }
 
 /// What the caller of a request for later is told.
-fn accepted(accepted: &Accepted) -> Response<Outgoing> {
+fn accepted(accepted: &Accepted, headers: &mut HeaderMap) -> Response<Outgoing> {
     let body = format!("{{\"InferenceId\":{}}}", quoted(&accepted.inference_id));
     let mut response = Response::new(Outgoing::whole(body));
     *response.status_mut() = StatusCode::ACCEPTED;
-    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, location) in
         [(OUTPUT_LOCATION, &accepted.output), (FAILURE_LOCATION, &accepted.failure)]
@@ -229,9 +238,11 @@ fn relayed(
     endpoint: &str,
     shared: &Shared,
     stream_timeout: std::time::Duration,
+    kept: &mut HeaderMap,
 ) -> Result<Response<Outgoing>, ServiceError> {
     let Said { answer, variant } = said;
     let region = &shared.settings.region;
+    let streams = operation == Operation::InvokeEndpointWithResponseStream;
     if !(200..300).contains(&answer.status) {
         let message = match &answer.body {
             Reply::Whole(body) => String::from_utf8_lossy(body),
@@ -239,12 +250,17 @@ fn relayed(
         };
         return Err(ServiceError::model_error(endpoint, region, answer.status, &message));
     }
+    if let Reply::Whole(body) = &answer.body
+        && !streams
+        && body.len() > shared.settings.limits.max_body_bytes
+    {
+        return Err(ServiceError::model_answer_cut(endpoint, region));
+    }
     let mut headers = answer.headers;
-    let streams = operation == Operation::InvokeEndpointWithResponseStream;
     if streams && let Some(content_type) = headers.remove(CONTENT_TYPE) {
         headers.insert(ASYNC_CONTENT_TYPE, content_type);
     }
-    let mut kept = filtered(&headers, |name| {
+    keep(kept, &headers, |name| {
         operation.supports_in_response(name.as_str().as_bytes()) && name != INVOKED_VARIANT
     });
     kept.insert(INVOKED_VARIANT, variant);
@@ -253,23 +269,17 @@ fn relayed(
             kept.insert(CONTENT_TYPE, EVENT_STREAM);
             Outgoing::frames(Frames::new(body, stream_timeout))
         }
-        Reply::Whole(body) if body.len() > shared.settings.limits.max_body_bytes => {
-            return Err(ServiceError::model_answer_cut(endpoint, region));
-        }
         Reply::Whole(body) => Outgoing::whole(body),
         Reply::Parts(parts) => Outgoing::parts(parts),
         // A container's answer is read whole unless it is streamed (model.rs).
         Reply::Container(_) => return Err(ServiceError::model_answer_cut(endpoint, region)),
     };
-    let mut response = Response::new(body);
-    *response.headers_mut() = kept;
-    Ok(response)
+    Ok(Response::new(body))
 }
 
-fn refusal(error: ServiceError) -> Response<Outgoing> {
+fn refusal(error: ServiceError, headers: &mut HeaderMap) -> Response<Outgoing> {
     let mut response = Response::new(Outgoing::whole(error.body));
     *response.status_mut() = error.status;
-    let headers = response.headers_mut();
     if let Some(code) = error.code.and_then(|code| HeaderValue::try_from(code).ok()) {
         headers.insert(ERROR_TYPE, code);
     }
@@ -283,14 +293,12 @@ fn refusal(error: ServiceError) -> Response<Outgoing> {
     response
 }
 
-fn filtered(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(8);
+fn keep(kept: &mut HeaderMap, headers: &HeaderMap, good: impl Fn(&HeaderName) -> bool) {
     for (name, value) in headers {
-        if keep(name) {
+        if good(name) {
             kept.append(name, value.clone());
         }
     }
-    kept
 }
 
 /// Reads and drops the body of a request that has no route, so that the connection can go on.

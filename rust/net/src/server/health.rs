@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::header::HOST;
 use hyper::{Method, Request};
 use tokio::task::JoinSet;
 
@@ -49,6 +50,7 @@ async fn ping(container: &Arc<Container>) -> bool {
     *request.method_mut() = Method::GET;
     let Ok(uri) = format!("{path}ping").parse() else { return false };
     *request.uri_mut() = uri;
+    request.headers_mut().insert(HOST, container.host.clone());
     match container.send(request).await {
         Ok(arrived) => arrived.status == 200 && arrived.body.read(LONGEST_ANSWER).await.is_ok(),
         Err(_) => false,

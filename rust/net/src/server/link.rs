@@ -16,6 +16,39 @@ use tokio::net::TcpStream;
 /// How often somebody who waits for a model looks whether its caller is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undone {
+    /// Its time is over.
+    TimedOut,
+    /// Whoever wanted it has hung up.
+    Unwanted,
+}
+
+/// Does something within a time, and as long as its caller, if it has one, is there.
+///
+/// A caller who has hung up looks like one who only says that no more requests will come. What is
+/// done within a second is done for both.
+pub(super) async fn wanted<T>(
+    caller: Option<&Link>,
+    timeout: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Undone> {
+    let mut work = pin!(work);
+    let mut left = timeout;
+    loop {
+        let step = if caller.is_some() { left.min(LOOK_EVERY) } else { left };
+        match tokio::time::timeout(step, work.as_mut()).await {
+            Ok(done) => return Ok(done),
+            Err(_elapsed) if caller.is_some_and(Link::has_ended) => return Err(Undone::Unwanted),
+            Err(_elapsed) => left = left.saturating_sub(step),
+        }
+        if left.is_zero() {
+            return Err(Undone::TimedOut);
+        }
+    }
+}
+
 /// A socket that two hold.
 #[derive(Clone)]
 pub(super) struct Link(Arc<TcpStream>);
@@ -31,21 +64,6 @@ impl Link {
     pub(super) fn end(&self) {
         // It may have ended by itself.
         let _ended = SockRef::from(&*self.0).shutdown(Shutdown::Both);
-    }
-
-    /// Does something as long as the peer is there; `None` if it has left before.
-    ///
-    /// A peer that has hung up looks like one who only says that no more requests will come. What is
-    /// done within a second is done for both.
-    pub(super) async fn while_open<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
-        loop {
-            match tokio::time::timeout(LOOK_EVERY, work.as_mut()).await {
-                Ok(done) => return Some(done),
-                Err(_elapsed) if self.has_ended() => return None,
-                Err(_elapsed) => {}
-            }
-        }
     }
 
     /// Whether the peer has ended its side, whatever is still to be read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use sagewire_core::headers::Operation;
 
 use super::accept::Shared;
@@ -13,6 +13,7 @@ use super::container::{Arrived, Container, NoAnswer};
 use super::errors::ServiceError;
 use super::exchange::Failure;
 use super::fleet::{Endpoint, Group, Target, Variant, Wish};
+use super::link::{Link, Undone, wanted};
 use super::models::{self, NoModel};
 use super::record::Draft;
 use super::sessions::{NEW_SESSION, Place};
@@ -35,6 +36,8 @@ pub(super) struct Question<'a> {
     pub(super) operation: Operation,
     pub(super) name: &'a str,
     pub(super) endpoint: &'a Endpoint,
+    /// The connection that it came over, unless it is one for later.
+    pub(super) caller: Option<&'a Link>,
     /// What the operation supports of the request's headers.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -64,28 +67,26 @@ impl Question<'_> {
             draft.record.variant.clone_from(&variant.name);
         }
         let header = variant.header.clone();
-        let name = self.name;
-        let region = &shared.settings.region;
         let (answer, container) = match &variant.target {
-            Target::Null => (nothing(), String::new()),
+            Target::Null => (nothing(), None),
             Target::Handler => {
                 self.refuse_component()?;
-                (self.ask_handler(shared, &variant.name).await?, String::new())
+                (self.ask_handler(shared, &variant.name).await?, None)
             }
             Target::Containers(group) => {
-                let timeout = self.timeout;
                 let asking = self.ask_container(shared, group, session.as_ref());
-                let asked = tokio::time::timeout(timeout, asking).await;
-                asked.unwrap_or_else(|_elapsed| {
-                    Err(ServiceError::model_timed_out(name, region).into())
-                })?
+                let asked = wanted(self.caller, self.timeout, asking).await;
+                let (answer, container) =
+                    asked.unwrap_or_else(|undone| Err(self.undone(shared, undone)))?;
+                (answer, Some(container))
             }
         };
+        let container = container.as_ref().map_or("", |container| container.name.as_str());
         if let Some(draft) = draft {
             draft.first_byte();
-            draft.record.container.clone_from(&container);
+            draft.record.container.push_str(container);
         }
-        note_sessions(shared, name, &answer.headers, &variant.name, &container);
+        note_sessions(shared, self.name, &answer.headers, &variant.name, container);
         Ok(Said { answer, variant: header })
     }
 
@@ -158,16 +159,23 @@ impl Question<'_> {
             endpoint_name: self.name.to_owned(),
             variant_name: variant.to_owned(),
             operation: self.operation,
-            headers: as_the_model_sees(self.operation, self.headers.clone()),
+            headers: as_the_model_sees(self.operation, &self.headers, None),
             body: self.body.clone(),
             whole,
         });
-        match tokio::time::timeout(self.timeout, answer).await {
+        match wanted(self.caller, self.timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_dropped)) => Err(Failure::Gone),
-            Err(_elapsed) => {
-                Err(ServiceError::model_timed_out(self.name, &shared.settings.region).into())
+            Err(undone) => Err(self.undone(shared, undone)),
+        }
+    }
+
+    fn undone(&self, shared: &Shared, undone: Undone) -> Failure {
+        match undone {
+            Undone::TimedOut => {
+                ServiceError::model_timed_out(self.name, &shared.settings.region).into()
             }
+            Undone::Unwanted => Failure::Gone,
         }
     }
 
@@ -176,7 +184,7 @@ impl Question<'_> {
         shared: &Shared,
         group: &Group,
         session: Option<&Place>,
-    ) -> Result<(Answer, String), Failure> {
+    ) -> Result<(Answer, Arc<Container>), Failure> {
         let group = self.group(group)?;
         let hostname = self.text(&TARGET_HOSTNAME);
         if group.is_direct() {
@@ -207,7 +215,7 @@ impl Question<'_> {
         let mut tried = Vec::new();
         while let Some(container) = group.choose(wish, &tried, &shared.random) {
             match self.ask_one(container, target_model).await {
-                Ok(answer) => return Ok((answer, container.name.clone())),
+                Ok(answer) => return Ok((answer, Arc::clone(container))),
                 // Nothing was sent, so another one may be asked in its place.
                 Err(Failed::NoAnswer(NoAnswer::NotSent)) => {
                     if shared.settings.ping_every.is_some() {
@@ -242,7 +250,7 @@ impl Question<'_> {
             ),
             _ => None,
         };
-        let headers = as_the_model_sees(self.operation, self.headers.clone());
+        let headers = as_the_model_sees(self.operation, &self.headers, Some(&container.host));
         let Arrived { status, headers, body } = container
             .invoke(path.as_deref(), headers, self.body.clone())
             .await
@@ -285,16 +293,23 @@ fn nothing() -> Answer {
     Answer { status: 200, headers: HeaderMap::new(), body: Reply::Whole(Bytes::new()) }
 }
 
-/// The request's headers, in order, under the names that the container contract has for them.
-fn as_the_model_sees(operation: Operation, headers: HeaderMap) -> HeaderMap {
-    if operation == Operation::InvokeEndpoint {
-        return headers;
+/// The request's headers, in order, under the names that the container contract has for them, behind
+/// the host if there is one: most clients have it first.
+fn as_the_model_sees(
+    operation: Operation,
+    headers: &HeaderMap,
+    host: Option<&HeaderValue>,
+) -> HeaderMap {
+    let renamed = operation != Operation::InvokeEndpoint;
+    // And room for the body's length.
+    let mut seen = HeaderMap::with_capacity(headers.len() + 2);
+    if let Some(host) = host {
+        seen.insert(HOST, host.clone());
     }
-    let mut seen = HeaderMap::with_capacity(headers.len());
-    for (name, value) in &headers {
+    for (name, value) in headers {
         let name = match name {
-            given if given == STREAM_ACCEPT => ACCEPT,
-            given if given == ASYNC_CONTENT_TYPE => CONTENT_TYPE,
+            given if renamed && given == STREAM_ACCEPT => ACCEPT,
+            given if renamed && given == ASYNC_CONTENT_TYPE => CONTENT_TYPE,
             same => same.clone(),
         };
         seen.append(name, value.clone());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request};
 use sagewire_core::sigv4::sha256_hex;
 use tokio::sync::watch;
@@ -173,6 +173,7 @@ async fn ask(
     *request.method_mut() = method;
     *request.uri_mut() = uri.parse().map_err(|_no_path| NoAnswer::NotSent)?;
     let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(HOST, container.host.clone());
     request.headers_mut().insert(CONTENT_TYPE, json);
     let arrived = container.send(request).await?;
     let words = arrived.body.read(LONGEST_ANSWER).await?;

@@ -315,6 +315,7 @@ async fn ask(shared: &Arc<Shared>, request: &Request, body: Bytes) -> Result<Byt
         operation: Operation::InvokeEndpointAsync,
         name,
         endpoint,
+        caller: None,
         headers: header_map(&request.headers),
         body,
         timeout,

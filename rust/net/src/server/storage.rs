@@ -109,9 +109,16 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let unique = std::process::id();
     let moment = std::thread::current().id();
     let beside = folder.join(format!(".{name}.{unique}.{moment:?}"));
-    let mut file = File::create(&beside)?;
+    let written = write_synced(&beside, content).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // Half a file on a full disk would keep it full.
+        let _best_effort = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&beside, path)
+    file.sync_all()
 }
