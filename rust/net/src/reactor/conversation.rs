@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::channel::{Channel, Written};
+use super::outcome::{Answer, Outcome};
 use crate::transport::body::{Framing, Piece};
 use crate::transport::connect::timeout;
 use crate::transport::deadline::{Expired, Limits, Stage};
@@ -21,38 +22,6 @@ use crate::transport::tls::words_of_tls;
 
 /// The most that one connection moves before others have their turn, in bytes.
 const SLICE_BYTES: usize = 1 << 18;
-
-/// What an operation has come to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// A new connection is there.
-    Connected,
-    /// A piece of the body is with the system.
-    Sent,
-    /// The head of the answer.
-    Answered(Box<Answer>),
-    /// A read of the body.
-    Data(Vec<u8>),
-}
-
-/// An answer, its body still to be read unless it has come with the head.
-#[derive(Debug)]
-pub struct Answer {
-    /// Status and headers.
-    pub head: ResponseHead,
-    /// How long each part took and takes.
-    pub times: Times,
-    /// All of the body, if it was here: whoever has read it gives the exchange up.
-    pub body: Option<Vec<u8>>,
-    /// When the head was here.
-    pub at: Instant,
-}
-
-impl AsRef<ResponseHead> for Answer {
-    fn as_ref(&self) -> &ResponseHead {
-        &self.head
-    }
-}
 
 /// How far driving has come.
 pub(crate) enum Driven {

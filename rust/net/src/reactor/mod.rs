@@ -8,6 +8,7 @@
 //! connecting.rs    the way to the origin: addresses, proxy, TLS
 //! channel.rs       a connected socket that never waits, plain or under TLS
 //! conversation.rs  the exchange on it, driven as far as it goes
+//! outcome.rs       what that comes to
 //! ```
 //!
 //! Heads, bodies and their reading are the transport's own machines, which know no socket. Why this
@@ -17,6 +18,7 @@
 mod channel;
 mod connecting;
 mod conversation;
+mod outcome;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -41,7 +43,7 @@ const EVENTS: usize = 256;
 /// How long connections beyond `max_idle` are kept, in case the next burst comes at once.
 const GRACE: Duration = Duration::from_secs(1);
 
-pub use self::conversation::{Answer, Outcome};
+pub use self::outcome::{Answer, Outcome};
 
 /// One exchange on one connection. What belongs to an earlier exchange has no say in a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
