@@ -1,6 +1,8 @@
 """`sagewire invoke`, `sign` and `bench`: results on standard output, exit codes, words."""
 
 import json
+import shlex
+import signal
 import socket
 import subprocess
 import threading
@@ -82,9 +84,13 @@ def test_a_stream_is_written_as_it_arrives(local):
         (["--body", "fail"], {}, 1, "(ModelError)"),
         (["--body", "x", "--target-variant", "none"], {}, 1, "(ValidationError)"),
         (["--body", "x"], {"AWS_SECRET_ACCESS_KEY": "wrong"}, 1, "InvalidSignature"),
-        (["--body", "@/nowhere"], {}, 2, "No such file"),
+        (["--body", "@/nowhere"], {}, 2, "--body @/nowhere: No such file"),
+        (["--body", "@/"], {}, 2, "--body @/: Is a directory"),
+        (["--body", "x", "--timeout", "nan"], {}, 2, "--timeout nan: allowed are seconds above 0"),
+        (["--body", "x", "--timeout", "0"], {}, 2, "--timeout 0: allowed are seconds above 0"),
+        (["--body", "x", "--content-type", "a\nb"], {}, 1, "Invalid header value"),
         (["--body", "x", "--target-model", ""], {}, 2, "TargetModel"),
-        (["--body", "x", "--profile", "none"], {}, 1, "profile"),
+        (["--body", "x", "--profile", "none"], {}, 2, "profile"),
         (["--unknown"], {}, 2, "unrecognized arguments"),
     ],
 )
@@ -119,6 +125,51 @@ def test_a_reader_that_leaves_is_no_traceback(local):
         process.stdin.close()
         assert process.wait(60) == 1
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "words"),
+    [
+        ("invoke model --body x --endpoint-url URL >&-", 1, "standard output is closed"),
+        ("invoke model --endpoint-url URL <&-", 2, "--body -: standard input is closed"),
+        ("invoke model --body x --endpoint-url URL > /dev/full", 1, "standard output: [Errno 28]"),
+        (
+            "bench model --body x --requests 1 --quiet --endpoint-url URL > /dev/full",
+            1,
+            "[Errno 28]",
+        ),
+        ("sign POST http://h/ > /dev/full", 1, "standard output: [Errno 28]"),
+        ("sign POST http://h/ >&-", 1, "standard output is closed"),
+    ],
+)
+def test_streams_that_cannot_be_used_are_no_traceback(local, shell, code, words):
+    result = subprocess.run(
+        ["sh", "-c", f"{shlex.join(COMMAND)} {shell.replace('URL', local.url)}"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=environment(**SETTINGS),
+    )
+    assert (result.returncode, result.stdout) == (code, b"")
+    assert words in result.stderr.decode()
+    assert b"Traceback" not in result.stderr
+
+
+def test_bytes_of_the_command_line_are_sent_as_they_are(local):
+    assert invoke(local, "--body", b"caf\xe9").stdout == b"caf\xe9"
+
+
+def test_an_interrupted_call_has_a_code_of_its_own():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [*COMMAND, "invoke", "model", "--body", "x", "--endpoint-url", url]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(**SETTINGS)
+        )
+        with process, silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
 
 
 # sign
@@ -178,6 +229,24 @@ def test_what_cannot_be_signed(arguments, settings):
 
 
 # bench
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--duration", "-1"], "--duration -1: allowed are seconds above 0"),
+        (["--duration", "nan"], "--duration nan: allowed are seconds above 0"),
+        (["--duration", "inf"], "--duration inf: allowed are seconds above 0"),
+        (["--warm-up", "-1"], "--warm-up -1: allowed are seconds from 0 on"),
+        (["--requests", "0"], "'0': allowed are whole numbers from 1 on"),
+        (["--concurrency", "x"], "'x': allowed are whole numbers from 1 to 4096"),
+        (["--concurrency", "4097"], "'4097': allowed are whole numbers from 1 to 4096"),
+    ],
+)
+def test_a_load_that_cannot_be(arguments, words):
+    result = run("bench", "model", "--body", "x", *arguments, **SETTINGS)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert words in result.stderr.decode()
 
 
 def test_a_number_of_calls_is_measured(local):

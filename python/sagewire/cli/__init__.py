@@ -46,12 +46,20 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     given = parser.parse_args(arguments)
+    if sys.stdout is None:
+        print("standard output is closed", file=sys.stderr)  # noqa: T201 - a command talks
+        return FAILED
     try:
         code: int = given.run(given)
         # What is left in the buffer belongs to the try: whoever reads may be gone.
         sys.stdout.flush()
     except BrokenPipeError:
         # As `head` leaves a pipe: nothing more to say, and nothing to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        # The commands tell of their own errors: this one is of their results, on a full disk.
+        print(f"standard output: {error}", file=sys.stderr)  # noqa: T201 - a command talks
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SUMMARY = "measure an endpoint under load"
 PERCENTILES = (50, 90, 99, 99.9)
 PROGRESS_SECONDS = 1.0
+MOST_THREADS = 4096
 
 
 def add_arguments(parser: "argparse.ArgumentParser") -> None:
@@ -29,23 +30,29 @@ def add_arguments(parser: "argparse.ArgumentParser") -> None:
     endpoint.add_call_arguments(parser)
     load = parser.add_argument_group("load")
     load.add_argument(
-        "--concurrency", type=_positive, default=1, metavar="N", help="threads (%(default)s)"
+        "--concurrency", type=_threads, default=1, metavar="N", help="threads (%(default)s)"
     )
     load.add_argument(
         "--duration", type=float, default=10.0, metavar="SECONDS", help="(%(default)s)"
     )
     load.add_argument("--warm-up", type=float, default=1.0, metavar="SECONDS", help="(%(default)s)")
-    load.add_argument("--requests", type=_positive, metavar="N", help="end after so many calls")
+    load.add_argument("--requests", type=_number, metavar="N", help="end after so many calls")
     load.add_argument("--table", action="store_true", help="a table instead of JSON")
     load.add_argument("--quiet", action="store_true", help="no progress")
     endpoint.add_client_arguments(parser)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+def _number(text: str, most: "int | None" = None) -> int:
+    import argparse
+
+    if not text.isdecimal() or int(text) < 1 or (most is not None and int(text) > most):
+        limit = "on" if most is None else f"to {most}"
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are whole numbers from 1 {limit}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    return _number(text, MOST_THREADS)
 
 
 def run(given: "argparse.Namespace") -> int:
@@ -53,6 +60,8 @@ def run(given: "argparse.Namespace") -> int:
     from sagewire.exceptions import BotoCoreError
 
     try:
+        endpoint.checked_seconds("--duration", given.duration)
+        endpoint.checked_seconds("--warm-up", given.warm_up, least=0)
         arguments = endpoint.call_arguments(given)
         client = endpoint.client(given, given.concurrency)
     except (BotoCoreError, OSError, TypeError, ValueError) as error:

@@ -1,5 +1,6 @@
 """What `invoke` and `bench` have in common: the client's options, a call's options, its errors."""
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -57,6 +58,7 @@ def client(given: "argparse.Namespace", connections: int = 10) -> "SageMakerRunt
 
     settings: dict[str, Any] = {"max_pool_connections": connections}
     if given.timeout is not None:
+        checked_seconds("--timeout", given.timeout)
         settings.update(connect_timeout=given.timeout, read_timeout=given.timeout)
     return sagewire.client(
         "sagemaker-runtime",
@@ -66,6 +68,13 @@ def client(given: "argparse.Namespace", connections: int = 10) -> "SageMakerRunt
         profile_name=given.profile,
         config=sagewire.Config(**settings),
     )
+
+
+def checked_seconds(option: str, seconds: float, *, least: float = 1e-9) -> None:
+    """Raise `ValueError` unless it is a number of seconds, at least so many."""
+    if not least <= seconds < float("inf"):
+        zero = "from 0 on" if least == 0 else "above 0"
+        raise ValueError(f"{option} {seconds:g}: allowed are seconds {zero}")
 
 
 def call_arguments(given: "argparse.Namespace") -> "dict[str, Any]":
@@ -79,13 +88,19 @@ def call_arguments(given: "argparse.Namespace") -> "dict[str, Any]":
 
 
 def body(text: str) -> bytes:
-    """Return what `@FILE`, `-` or a text stand for."""
+    """Return what `@FILE`, `-` or a text stand for; `ValueError` for what cannot be read."""
     if text == "-":
+        if sys.stdin is None:
+            raise ValueError("--body -: standard input is closed")
         return sys.stdin.buffer.read()
     if text.startswith("@"):
-        with open(text[1:], "rb") as file:  # noqa: PTH123 - pathlib is a slow import for one file
-            return file.read()
-    return text.encode()
+        try:
+            with open(text[1:], "rb") as file:  # noqa: PTH123 - pathlib is a slow import
+                return file.read()
+        except OSError as error:
+            raise ValueError(f"--body {text}: {error.strerror}") from None
+    # The bytes of the command line, whatever text Python has made of them.
+    return os.fsencode(text)
 
 
 def say(words: object) -> None:

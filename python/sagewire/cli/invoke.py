@@ -36,8 +36,13 @@ def run(given: "argparse.Namespace") -> int:
     from sagewire.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
-        with endpoint.client(given) as client:
-            arguments = endpoint.call_arguments(given)
+        arguments = endpoint.call_arguments(given)
+        client = endpoint.client(given)
+    except (BotoCoreError, OSError, TypeError, ValueError) as error:
+        endpoint.say(error)
+        return WRONG_USE
+    try:
+        with client:
             if given.stream:
                 parts = client.invoke_endpoint_with_response_stream(**arguments)
                 _show(given, parts)
@@ -52,11 +57,9 @@ def run(given: "argparse.Namespace") -> int:
     except (ParamValidationError, TypeError, ValueError) as error:
         endpoint.say(error)
         return WRONG_USE
-    except (BotoCoreError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
+    except BotoCoreError as error:
         endpoint.say(error)
-        return WRONG_USE if isinstance(error, FileNotFoundError) else FAILED
+        return FAILED
     return 0
 
 

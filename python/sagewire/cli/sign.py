@@ -58,17 +58,15 @@ def run(given: "argparse.Namespace") -> int:
         signer = Signer(credentials, region=region, service=given.service)
         request = (given.method, given.url, headers, body)
         if given.presign:
-            print(signer.presign(*request, expires_in=given.expires_in))  # noqa: T201 - the result
+            lines = [signer.presign(*request, expires_in=given.expires_in)]
         elif given.explain:
-            print(signer.canonical_request(*request))  # noqa: T201 - the result
-            print()  # noqa: T201 - between the two
-            print(signer.string_to_sign(*request))  # noqa: T201 - the result
+            lines = [signer.canonical_request(*request), "", signer.string_to_sign(*request)]
         else:
-            for name, value in signer.sign(*request):
-                print(f"{name}: {value}")  # noqa: T201 - the result
+            lines = [f"{name}: {value}" for name, value in signer.sign(*request)]
     except (BotoCoreError, OSError, TypeError, ValueError) as error:
         endpoint.say(error)
         return WRONG_USE
+    print("\n".join(lines))  # noqa: T201 - the result
     return 0
 
 
