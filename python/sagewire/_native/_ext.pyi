@@ -33,6 +33,7 @@ __all__ = [
     "encode_part",
     "filter_request",
     "filter_response",
+    "forked",
     "identities",
     "sha256_hex",
 ]

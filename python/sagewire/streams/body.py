@@ -53,8 +53,11 @@ class StreamingBody(io.IOBase):
         """Return at most `amt` bytes (all that is left if `None` or negative), `b""` at the end."""
         if amt is None or amt < 0:
             data = self._raw_stream.read()
-            self._amount_read += len(data)
-            self._check_length()
+            read = self._amount_read = self._amount_read + len(data)
+            expected = self._content_length
+            # Looked at here first: nearly every body is read at once, and is what it should be.
+            if expected is not None and read != int(expected):
+                self._check_length()
             return data
         data = self._raw_stream.read(amt)
         if data:

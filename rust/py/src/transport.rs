@@ -356,7 +356,7 @@ impl Response {
         Self {
             timing: response.timing,
             body_nanoseconds: AtomicU64::new(0),
-            reason: latin_1(&response.head.reason),
+            reason: latin_1(response.head.reason()),
             url,
             status: response.head.status,
             version: response.head.version,
@@ -371,6 +371,28 @@ impl Response {
         self.turn(py, waits, |body| {
             if waits(body) { py.detach(|| body.read(amount)) } else { body.read(amount) }
         })
+    }
+
+    /// What is asked for, if it is here already: as of most answers, which come in one piece.
+    fn read_here<'py>(
+        &self,
+        py: Python<'py>,
+        amount: Option<usize>,
+    ) -> Option<Bound<'py, PyBytes>> {
+        let mut now = lock(&self.body);
+        let Body::Idle(body) = &mut *now else { return None };
+        let data = PyBytes::new(py, body.here(amount)?);
+        body.take(data.as_bytes().len());
+        self.note(&body.timing);
+        if body.is_over() {
+            *now = Body::Over;
+        }
+        Some(data)
+    }
+
+    fn note(&self, timing: &Timing) {
+        let nanoseconds = u64::try_from(timing.body.as_nanos()).unwrap_or(u64::MAX);
+        self.body_nanoseconds.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Has `work` done with the body, which nobody else gets meanwhile; nothing once it is over.
@@ -393,8 +415,7 @@ impl Response {
         *now = Body::Reading(if waits(&body) { body.closer() } else { None });
         drop(now);
         let done = work(&mut body);
-        let nanoseconds = u64::try_from(body.timing.body.as_nanos()).unwrap_or(u64::MAX);
-        self.body_nanoseconds.store(nanoseconds, Ordering::Relaxed);
+        self.note(&body.timing);
         let mut now = lock(&self.body);
         // Closed by another thread meanwhile, it is over as soon as this one has done.
         *now = match *now {
@@ -418,6 +439,9 @@ impl Response {
     #[pyo3(signature = (amount=None))]
     fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
+        if let Some(data) = self.read_here(py, amount) {
+            return Ok(data);
+        }
         Ok(PyBytes::new(py, &self.read_body(py, amount)?))
     }
 

@@ -1,6 +1,7 @@
 //! Signing: string to sign, signature, `Authorization` header.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::canonical::{self, Header, SignedHeaders, push_path, query_pairs};
 use super::key::{KeyOfTheDay, SigningKey, hex, push_hex, sha256};
@@ -156,8 +157,56 @@ impl Signer {
         let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
             self.push_canonical(&mut canonical, &request, signed, hash);
         });
-        let authorization = self.authorization(timestamp, &canonical);
+        let authorization = self.authorization(timestamp, canonical);
         Ok(Signature { date: timestamp.as_str().to_owned(), content_sha256, authorization })
+    }
+
+    /// Signs a request as `sign` does, and appends the headers to add, a line each.
+    ///
+    /// What is made on the way is made in `out`, which its owner keeps from request to request.
+    /// `check` is asked about every value.
+    #[allow(clippy::too_many_arguments, reason = "what `sign` takes, where to, and the check")]
+    pub fn push_headers<E: From<InvalidArgument>>(
+        &self,
+        out: &mut Vec<u8>,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        payload: Payload<'_>,
+        at: i64,
+        check: impl Fn(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let request = Request::check(method, url, headers)?;
+        let timestamp = Timestamp::from_epoch(at)?;
+        let start = out.len();
+        let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
+            self.push_canonical(out, &request, signed, hash);
+        });
+        let end = out.len();
+        let digest = sha256(&out[start..]);
+        push_string_to_sign(out, timestamp, &self.options.region, &self.options.service, &digest);
+        let signature = self.key_of(timestamp).sign(&out[end..]);
+        out.truncate(end);
+        let added = [
+            ("X-Amz-Date: ", Some(timestamp.as_str())),
+            ("X-Amz-Security-Token: ", self.credentials.session_token()),
+            ("X-Amz-Content-SHA256: ", content_sha256.as_deref()),
+        ];
+        for (name, value) in added {
+            let Some(value) = value else { continue };
+            check(value.as_bytes())?;
+            for part in [name, value, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"Authorization: ");
+        let value = out.len();
+        let names = signed_names(&out[start..end]);
+        self.push_authorization(out, timestamp, start + names.start..start + names.end, &signature);
+        check(&out[value..])?;
+        out.extend_from_slice(b"\r\n");
+        out.drain(start..end);
+        Ok(())
     }
 
     /// The `Authorization` of a request as it is given.
@@ -173,12 +222,24 @@ impl Signer {
     ) -> Result<String, InvalidArgument> {
         let request = Request { method, url: Url::parse(url)?, headers };
         let timestamp = Timestamp::from_epoch(at)?;
-        Ok(self.authorization(timestamp, self.as_given(&request, payload).as_bytes()))
+        Ok(self.authorization(timestamp, self.as_given(&request, payload).into_bytes()))
     }
 
-    fn authorization(&self, timestamp: Timestamp, canonical: &[u8]) -> String {
-        let signature = self.signature(timestamp, canonical);
-        let mut authorization = Vec::with_capacity(256);
+    fn authorization(&self, timestamp: Timestamp, mut canonical: Vec<u8>) -> String {
+        let signature = self.signature(timestamp, &canonical);
+        let (start, names) = (canonical.len(), signed_names(&canonical));
+        self.push_authorization(&mut canonical, timestamp, names, &signature);
+        text(canonical.split_off(start))
+    }
+
+    /// Appends the value of `Authorization`; the signed headers' names stand at `names` in `out`.
+    fn push_authorization(
+        &self,
+        out: &mut Vec<u8>,
+        timestamp: Timestamp,
+        names: Range<usize>,
+        signature: &[u8; 32],
+    ) {
         for part in [
             ALGORITHM,
             " Credential=",
@@ -193,12 +254,11 @@ impl Signer {
             TERMINATOR,
             ", SignedHeaders=",
         ] {
-            authorization.extend_from_slice(part.as_bytes());
+            out.extend_from_slice(part.as_bytes());
         }
-        authorization.extend_from_slice(signed_names(canonical));
-        authorization.extend_from_slice(b", Signature=");
-        push_hex(&mut authorization, &signature);
-        text(authorization)
+        out.extend_from_within(names);
+        out.extend_from_slice(b", Signature=");
+        push_hex(out, signature);
     }
 
     /// The canonical request that `sign` would hash.
@@ -255,18 +315,15 @@ impl Signer {
         };
         let sends_hash = self.options.content_sha256_header && given_hash.is_none();
         let host = request.header("host").is_none().then(|| request.url.host_header());
-        let mut own: Vec<Header<'_>> = Vec::with_capacity(4);
-        if let Some(host) = &host {
-            own.push((b"host", host.as_bytes()));
-        }
-        own.push((b"x-amz-date", timestamp.as_str().as_bytes()));
-        if let Some(token) = self.credentials.session_token() {
-            own.push((b"x-amz-security-token", token.as_bytes()));
-        }
-        if sends_hash {
-            own.push((b"x-amz-content-sha256", hash));
-        }
-        let all = request.headers.iter().chain(&own).copied();
+        let own: [Option<Header<'_>>; 4] = [
+            host.as_ref().map(|host| (&b"host"[..], host.as_bytes())),
+            Some((b"x-amz-date", timestamp.as_str().as_bytes())),
+            self.credentials
+                .session_token()
+                .map(|token| (&b"x-amz-security-token"[..], token.as_bytes())),
+            sends_hash.then_some((b"x-amz-content-sha256", hash)),
+        ];
+        let all = request.headers.iter().copied().chain(own.into_iter().flatten());
         hand_over(&SignedHeaders::all_but_the_unsigned(all), hash);
         sends_hash.then(|| text(hash.to_vec()))
     }
@@ -347,11 +404,11 @@ pub(crate) fn push_scope(out: &mut Vec<u8>, timestamp: Timestamp, region: &str, 
     }
 }
 
-/// The signed headers' names: the canonical request's line before its last.
-pub(crate) fn signed_names(canonical: &[u8]) -> &[u8] {
+/// Where the signed headers' names stand: the canonical request's line before its last.
+fn signed_names(canonical: &[u8]) -> Range<usize> {
     let end = memchr::memrchr(b'\n', canonical).unwrap_or(0);
     let start = memchr::memrchr(b'\n', &canonical[..end]).map_or(0, |before| before + 1);
-    &canonical[start..end]
+    start..end
 }
 
 /// The text of bytes that were made from text.

@@ -241,6 +241,31 @@ impl Response {
         }
     }
 
+    /// All that is left of the body, or exactly `amount` bytes of it, if that is here already; it
+    /// is to be used up by `take`.
+    pub fn here(&self, amount: Option<usize>) -> Option<&[u8]> {
+        let (Some(connection), Framing::Length(left)) = (&self.connection, &self.framing) else {
+            return None;
+        };
+        let left = usize::try_from(*left).unwrap_or(usize::MAX);
+        let here = connection.stream.here().get(..amount.map_or(left, |amount| amount.min(left)));
+        here.filter(|here| !here.is_empty())
+    }
+
+    /// Uses up so many bytes of what is `here`.
+    pub fn take(&mut self, count: usize) {
+        let Some(connection) = &mut self.connection else { return };
+        if let Framing::Length(left) = &mut self.framing {
+            *left -= (count as u64).min(*left);
+            connection.stream.take(count);
+            if *left == 0 {
+                self.framing = Framing::Done;
+            }
+        }
+        self.timing.body = self.begun.elapsed();
+        self.finish_if_done();
+    }
+
     /// What another thread may end the read by that is about to begin.
     pub fn closer(&mut self) -> Option<Arc<Closer>> {
         let connection = self.connection.as_ref()?;

@@ -6,6 +6,7 @@
 //! library has rules of its own on each of these points, which is why the reader stands here.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::error::TransportError;
 use super::number::{BEYOND_COUNTING, int, is_space, trim};
@@ -67,12 +68,18 @@ pub(crate) fn push_header(
         let name = python_bytes(name.as_bytes());
         return Err(TransportError::Client(format!("Invalid header name {name}")));
     }
-    if has_line_end(value.as_bytes()) {
-        let value = python_bytes(value.as_bytes());
-        return Err(TransportError::Client(format!("Invalid header value {value}")));
-    }
+    check_value(value.as_bytes())?;
     for part in [name, ": ", value, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
+}
+
+/// Refuses a value that would end its header.
+pub(crate) fn check_value(value: &[u8]) -> Result<(), TransportError> {
+    if has_line_end(value) {
+        let value = python_bytes(value);
+        return Err(TransportError::Client(format!("Invalid header value {value}")));
     }
     Ok(())
 }
@@ -120,10 +127,17 @@ pub struct ResponseHead {
     pub status: u16,
     /// 10 or 11.
     pub version: u8,
-    /// Latin-1.
-    pub reason: Vec<u8>,
-    /// Names in lower case (ASCII), values in Latin-1 with folds left in, in order of arrival.
-    pub fields: Vec<(String, Vec<u8>)>,
+    /// The bytes as they arrived, but for the names, which are in lower case.
+    bytes: Vec<u8>,
+    reason: Range<usize>,
+    fields: Vec<Field>,
+}
+
+/// Where a header stands in its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 /// Finds the end of a head in bytes that arrive piece by piece.
@@ -182,7 +196,7 @@ pub(crate) fn status_of(arrived: &[u8], ended: bool) -> Option<(u16, String)> {
     Some((status, reason.iter().map(|byte| char::from(*byte)).collect()))
 }
 
-fn status_line(line: &[u8]) -> Result<(u8, u16, Vec<u8>), BadHead> {
+fn status_line(line: &[u8]) -> Result<(u8, u16, &[u8]), BadHead> {
     let (version, rest) = word(line);
     let (status, reason) = word(rest);
     let version = match version {
@@ -194,7 +208,7 @@ fn status_line(line: &[u8]) -> Result<(u8, u16, Vec<u8>), BadHead> {
         .and_then(|status| u16::try_from(status).ok())
         .filter(|status| (100..=999).contains(status))
         .ok_or(BadHead)?;
-    Ok((version, status, trim(reason).to_vec()))
+    Ok((version, status, trim(reason)))
 }
 
 /// The first word, and what follows it.
@@ -209,20 +223,42 @@ impl ResponseHead {
     pub(crate) fn parse(head: &[u8]) -> Result<Self, BadHead> {
         let first = memchr::memchr(b'\n', head).ok_or(BadHead)? + 1;
         let (version, status, reason) = status_line(&head[..first])?;
-        Ok(Self { status, version, reason, fields: fields(&head[first..]) })
+        let end = first - head[..first].iter().rev().take_while(|byte| is_space(**byte)).count();
+        let reason = end - reason.len()..end;
+        let mut bytes = head.to_vec();
+        let fields = fields(&mut bytes, first);
+        Ok(Self { status, version, bytes, reason, fields })
+    }
+
+    /// The reason phrase, in Latin-1.
+    pub fn reason(&self) -> &[u8] {
+        &self.bytes[self.reason.clone()]
+    }
+
+    /// Names in lower case (ASCII) and values in Latin-1 with folds left in, in order of arrival.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| {
+            let name = std::str::from_utf8(&self.bytes[field.name.clone()]).unwrap_or_default();
+            (name, &self.bytes[field.value.clone()])
+        })
     }
 
     /// The first value of a header.
     pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let wanted = |field: &&Field| self.bytes[field.name.clone()] == *name.as_bytes();
+        self.fields.iter().filter(wanted).map(|field| &self.bytes[field.value.clone()])
     }
 
     /// Names and values as the caller sees them: repeats joined, folds a single space.
     pub fn joined(&self) -> Vec<(&str, Cow<'_, [u8]>)> {
         let mut joined: Vec<(&str, Cow<'_, [u8]>)> = Vec::with_capacity(self.fields.len());
-        for (name, value) in &self.fields {
+        for (name, value) in self.fields() {
             let value = unfolded(value);
-            match joined.iter_mut().find(|(key, _)| key == name) {
+            match joined.iter_mut().find(|(key, _)| *key == name) {
                 None => joined.push((name, value)),
                 Some((_, first)) => {
                     let first = first.to_mut();
@@ -238,7 +274,7 @@ impl ResponseHead {
     pub(crate) fn closes(&self) -> bool {
         let has = |name: &str, word: &str| {
             self.first(name).is_some_and(|value| {
-                String::from_utf8_lossy(value).to_ascii_lowercase().contains(word)
+                value.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
             })
         };
         if self.version == 11 {
@@ -269,7 +305,9 @@ impl ResponseHead {
 
     /// A length that is stated more than once with different numbers (RFC 9112, section 6.3).
     pub(crate) fn unmatching_lengths(&self) -> Option<String> {
-        if self.is_chunked() {
+        let stated = || self.values("content-length");
+        let once = stated().count() < 2 && !stated().any(|value| value.contains(&b','));
+        if once || self.is_chunked() {
             return None;
         }
         let joined = self.joined();
@@ -281,22 +319,25 @@ impl ResponseHead {
     }
 }
 
-/// The header lines, up to the first line that is none.
-fn fields(mut block: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut fields: Vec<(String, Vec<u8>)> = Vec::with_capacity(12);
+/// The header lines from `start` on, up to the first line that is none; names become lower case.
+fn fields(head: &mut [u8], mut start: usize) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::with_capacity(12);
     let mut may_continue = false;
-    while !block.is_empty() {
+    while start < head.len() {
+        let block = &head[start..];
         // A carriage return alone ends a line as well.
         let end = match memchr::memchr2(b'\r', b'\n', block) {
             Some(end) if block[end..].starts_with(b"\r\n") => end + 2,
             Some(end) => end + 1,
             None => block.len(),
         };
-        let (line, rest) = block.split_at(end);
-        block = rest;
+        let line = &block[..end];
+        let (here, next) = (start, start + end);
+        start = next;
         if matches!(line[0], b' ' | b'\t') {
-            if let Some((_, value)) = fields.last_mut().filter(|_| may_continue) {
-                value.extend_from_slice(line);
+            // A fold stands right behind what it continues.
+            if let Some(field) = fields.last_mut().filter(|_| may_continue) {
+                field.value.end = next;
             }
             continue;
         }
@@ -308,18 +349,19 @@ fn fields(mut block: &[u8]) -> Vec<(String, Vec<u8>)> {
         match name_end {
             Some(0) if line[0] == b':' => {}
             Some(end) if line[end] == b':' => {
-                let name = String::from_utf8_lossy(&line[..end]).to_ascii_lowercase();
                 let value = line[end + 1..].iter().position(|byte| !matches!(byte, b' ' | b'\t'));
-                let value = value.map_or(&b""[..], |start| &line[end + 1 + start..]);
-                fields.push((name, value.to_vec()));
+                let value = value.map_or(next, |white| here + end + 1 + white);
+                let name = here..here + end;
+                head[name.clone()].make_ascii_lowercase();
+                fields.push(Field { name, value: value..next });
                 may_continue = true;
             }
             _ => break,
         }
     }
-    for (_, value) in &mut fields {
-        let end = value.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
-        value.truncate(end.map_or(0, |end| end + 1));
+    for Field { value, .. } in &mut fields {
+        let kept = head[value.clone()].iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        value.end = kept.map_or(value.start, |last| value.start + last + 1);
     }
     fields
 }

@@ -7,7 +7,7 @@ use sagewire_core::sigv4::{Header, InvalidArgument, Payload, Signer};
 
 use super::error::TransportError;
 use super::exchange::Connection;
-use super::head::{check_target, push_header};
+use super::head::{check_target, check_value, push_header};
 
 /// The heads of a client's requests, as far as they are all the same.
 pub struct Template {
@@ -138,7 +138,7 @@ impl Template {
         push_header(out, "amz-sdk-request", order.progress)?;
         match order.length {
             None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-            Some(length) => push_header(out, "Content-Length", &length.to_string())?,
+            Some(length) => push_length(out, length),
         }
         out.extend_from_slice(&self.trailing);
         out.extend_from_slice(b"\r\n");
@@ -171,17 +171,9 @@ impl Template {
         for (name, value) in self.members(order).chain(extra) {
             covered.push((name.as_bytes(), value.as_bytes()));
         }
-        let signature = signer.sign("POST", order.url, &covered, payload, at)?;
-        push_header(out, "X-Amz-Date", &signature.date)?;
-        if let Some(token) = signer.credentials().token.as_deref().filter(|token| !token.is_empty())
-        {
-            push_header(out, "X-Amz-Security-Token", token)?;
-        }
-        if let Some(hash) = &signature.content_sha256 {
-            push_header(out, "X-Amz-Content-SHA256", hash)?;
-        }
-        push_header(out, "Authorization", &signature.authorization)?;
-        Ok(())
+        signer.push_headers(out, "POST", order.url, &covered, payload, at, |value| {
+            Ok(check_value(value)?)
+        })
     }
 
     /// The members' headers, without those that the client's own replace.
@@ -189,6 +181,23 @@ impl Template {
         let replaced =
             |name: &str| self.extra.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         order.members.iter().copied().filter(move |(name, _)| !replaced(name))
+    }
+}
+
+/// Appends `Content-Length`.
+fn push_length(out: &mut Vec<u8>, mut length: u64) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len() - 1;
+    loop {
+        digits[start] = b'0' + u8::try_from(length % 10).unwrap_or_default();
+        length /= 10;
+        if length == 0 {
+            break;
+        }
+        start -= 1;
+    }
+    for part in [b"Content-Length: ", &digits[start..], b"\r\n"] {
+        out.extend_from_slice(part);
     }
 }
 

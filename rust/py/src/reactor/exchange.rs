@@ -173,7 +173,7 @@ impl ReactorResponse {
             status: head.status,
             version: head.version,
             headers,
-            reason: latin_1(&head.reason),
+            reason: latin_1(head.reason()),
             reactor,
             key,
             times,

@@ -45,7 +45,7 @@ impl Layout {
         let headers = header_dict(py, head)?;
         let (metadata, in_metadata, result, in_result): (_, Pairs, _, Pairs) =
             describe.call1((head.status, &headers))?.extract()?;
-        let names: Vec<&str> = head.fields.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = head.fields().map(|(name, _)| name).collect();
         let places = |pairs: Pairs| {
             pairs
                 .into_iter()
@@ -72,8 +72,8 @@ impl Layout {
     pub(super) fn fits(&self, head: &ResponseHead) -> bool {
         let (ours, theirs) = (&self.first, head);
         ours.status == theirs.status
-            && ours.fields.len() == theirs.fields.len()
-            && ours.fields.iter().zip(&theirs.fields).all(|(one, other)| one.0 == other.0)
+            && ours.fields().len() == theirs.fields().len()
+            && ours.fields().zip(theirs.fields()).all(|(one, other)| one.0 == other.0)
     }
 
     /// An answer's headers, and which differ.
@@ -87,9 +87,9 @@ impl Layout {
         }
         let headers = self.headers.bind(py).copy()?;
         let mut changed = 0;
-        let values = self.first.fields.iter().zip(&head.fields).zip(&self.keys);
+        let values = self.first.fields().zip(head.fields()).zip(&self.keys);
         for (number, ((kept, (_, value)), key)) in values.enumerate() {
-            if kept.1 != *value {
+            if kept.1 != value {
                 headers.set_item(key, header_text(py, value))?;
                 changed |= 1 << number;
             }
