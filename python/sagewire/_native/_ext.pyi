@@ -33,7 +33,6 @@ __all__ = [
     "encode_part",
     "filter_request",
     "filter_response",
-    "forked",
     "identities",
     "sha256_hex",
 ]
