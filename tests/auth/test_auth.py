@@ -108,6 +108,11 @@ def test_what_can_be_read_once_is_refused(local: LocalEndpoint) -> None:
         with_requests(keys(local), local.url + PATH, {}, (piece for piece in [b"x"]))
 
 
+def test_requests_refuses_a_file_of_text(local: LocalEndpoint) -> None:
+    with pytest.raises(TypeError, match=r"^data: the file gives text; open it in binary mode"):
+        with_requests(keys(local), local.url + PATH, {}, io.StringIO("text"))
+
+
 def test_aiohttp_sends_what_it_has_to_read_first(local: LocalEndpoint) -> None:
     async def pieces() -> Any:
         yield b"one"

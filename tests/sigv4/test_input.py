@@ -1,10 +1,12 @@
 """What a signer refuses, with the exact exception and words."""
 
+import copy
+import pickle
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from sagewire.exceptions import InvalidArgumentError
+from sagewire.exceptions import InvalidArgumentError, SignatureError
 from sagewire.sigv4 import Credentials, Signer, Verifier
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -372,3 +374,19 @@ def test_flags_are_booleans(flag, value):
     if flag != "content_sha256_header":
         with pytest.raises(TypeError, match=words):
             Verifier({}, **SCOPE, **{flag: value})
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_signers_and_verifiers_pickle_and_are_copied(again):
+    flags = {"normalize_path": False, "double_encode": False}
+    signer = Signer(CREDENTIALS, **SCOPE, **flags, content_sha256_header=True)
+    url = "https://example.com/a//b"
+    expected = signer.sign("POST", url, [("Host", "example.com")], b"x", at=AT)
+    assert again(signer).sign("POST", url, [("Host", "example.com")], b"x", at=AT) == expected
+    verifier = again(Verifier({"AKID": CREDENTIALS}, **SCOPE, max_skew=5, **flags))
+    headers = [("Host", "example.com"), *expected]
+    assert verifier.verify("POST", "/a//b", headers, b"x", at=AT).access_key_id == "AKID"
+    with pytest.raises(SignatureError):
+        verifier.verify("POST", "/a//b", headers, b"x", at=AT + timedelta(seconds=6))

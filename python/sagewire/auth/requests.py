@@ -85,6 +85,8 @@ def _hashed(body: "Any") -> "bytes | str":
     start = body.tell()
     hashed = sha256()
     while piece := body.read(_PIECE_BYTES):
+        if isinstance(piece, str):
+            raise TypeError("data: the file gives text; open it in binary mode, or pass a str")
         hashed.update(piece)
     body.seek(start)
     return hashed.hexdigest()

@@ -21,6 +21,7 @@ from sagewire.sigv4.values import Credentials
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
     from sagewire.sigv4.arguments import Body, Headers
 
@@ -38,7 +39,7 @@ class Signer:
     service or access key id that cannot stand in a credential scope.
     """
 
-    __slots__ = ("_credentials", "_region", "_service", "_twin")
+    __slots__ = ("_credentials", "_flags", "_region", "_service", "_twin")
 
     def __init__(
         self,
@@ -74,16 +75,22 @@ class Signer:
         self._credentials = credentials
         self._region = region
         self._service = service
+        self._flags = (
+            require_flag("normalize_path", normalize_path),
+            require_flag("double_encode", double_encode),
+            require_flag("content_sha256_header", content_sha256_header),
+        )
         self._twin = _twin.Signer(
             credentials.access_key_id,
             credentials.secret_access_key,
             credentials.token or None,
             region,
             service,
-            require_flag("normalize_path", normalize_path),
-            require_flag("double_encode", double_encode),
-            require_flag("content_sha256_header", content_sha256_header),
+            *self._flags,
         )
+
+    def __reduce__(self) -> "Any":
+        return _remade, (self._credentials, self._region, self._service, self._flags)
 
     def __repr__(self) -> str:
         return f"Signer({self._credentials!r}, region={self._region!r}, service={self._service!r})"
@@ -239,3 +246,18 @@ class EventSigner:
     def prior_signature(self) -> str:
         """The hexadecimal signature that the next message will cover."""
         return self._twin.prior_signature
+
+
+def _remade(
+    credentials: Credentials, region: str, service: str, flags: "tuple[bool, bool, bool]"
+) -> Signer:
+    """Unpickle a signer."""
+    normalize_path, double_encode, content_sha256_header = flags
+    return Signer(
+        credentials,
+        region=region,
+        service=service,
+        normalize_path=normalize_path,
+        double_encode=double_encode,
+        content_sha256_header=content_sha256_header,
+    )

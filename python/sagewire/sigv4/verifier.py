@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import Any
 
     from sagewire.sigv4.arguments import AnyHeaders, Body
 
@@ -42,7 +43,7 @@ class Verifier:
     403 InvalidSignatureException
     """
 
-    __slots__ = ("_lookup", "_twin")
+    __slots__ = ("_given", "_lookup", "_twin")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Verifier:
                 argument="max_skew", problem=problem, allowed="0 to 1000000000"
             )
         self._lookup = find
+        self._given = (lookup, region, service, max_skew, normalize_path, double_encode)
         self._twin = _twin.Verifier(
             region,
             service,
@@ -74,6 +76,9 @@ class Verifier:
             require_flag("normalize_path", normalize_path),
             require_flag("double_encode", double_encode),
         )
+
+    def __reduce__(self) -> "Any":
+        return _remade, self._given
 
     def verify(
         self,
@@ -136,3 +141,17 @@ class Verifier:
         expiry = credentials.expires_at
         second = None if expiry is None else seconds_of(expiry, "expires_at")
         return credentials.secret_access_key, credentials.token, second
+
+
+def _remade(
+    lookup: "Any", region: str, service: str, max_skew: int, normalize: bool, double: bool
+) -> Verifier:
+    """Unpickle a verifier."""
+    return Verifier(
+        lookup,
+        region=region,
+        service=service,
+        max_skew=max_skew,
+        normalize_path=normalize,
+        double_encode=double,
+    )
