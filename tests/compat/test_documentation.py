@@ -3,6 +3,7 @@
 from typing import Any
 
 import boto3
+import botocore.loaders
 import pytest
 
 import sagewire
@@ -57,6 +58,17 @@ def test_the_request_syntax_runs(operation: str, monkeypatch: pytest.MonkeyPatch
         theirs = sent(boto3, code, server)
         assert sent(sagewire, code, server) == theirs
     assert len(theirs[2]) > 8  # all the members are there
+
+
+def test_there_are_no_other_examples() -> None:
+    client = boto3.client("sagemaker-runtime")
+    examples = botocore.loaders.Loader().load_service_model("sagemaker-runtime", "examples-1")
+    assert examples["examples"] == {}
+    for name in ("can_paginate", "close", "generate_presigned_url", "get_paginator", "get_waiter"):
+        assert "client." not in str(getattr(client, name).__doc__)
+    for operation in OPERATIONS:
+        assert str(getattr(client, operation).__doc__).count("client.") == 1
+    client.close()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

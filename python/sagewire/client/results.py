@@ -103,6 +103,9 @@ class Timing:
 class Result(dict):  # type: ignore[type-arg]
     """boto3's dict of a call, with `attempts` and `timing`.
 
+    It keeps what the timing is read from: the connection of a `Body` that was taken out of it, and
+    then dropped before its end, is given up when both are gone, or when the body is closed.
+
     >>> result = Result(ContentType="text/csv")
     >>> result == {"ContentType": "text/csv"}
     True
