@@ -21,6 +21,8 @@ import sagewire
 from sagewire.client import looping
 from sagewire.exceptions import InvalidArgumentError, NoCredentialsError, ParamValidationError
 from sagewire.sigv4 import Credentials
+from tests.reactor.conftest import settle
+from tests.support import frames
 from tests.support.peer import Peer, answer
 
 KEYS = {
@@ -61,6 +63,19 @@ def client_of(peer: Any, **options: Any) -> Any:
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def kept() -> list[int]:
+    """Count what calls are made of and has not gone, descriptors, and bytes of memory."""
+    gc.collect()
+    ours = [
+        one
+        for one in gc.get_objects()
+        if str(type(one).__module__).split(".")[0] in ("sagewire", "asyncio", "_asyncio")
+        or type(one).__name__ == "coroutine"
+    ]
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return [len(ours), descriptors(), pages * os.sysconf("SC_PAGE_SIZE")]
 
 
 async def beats(until: "asyncio.Future[Any]") -> float:
@@ -165,13 +180,63 @@ def test_cancelled_anywhere_the_client_goes_on(run: Any) -> None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-            for start in range(0, 1000, 25):
+            before: list[int] = []
+            for start in range(0, 2000, 25):
                 await asyncio.gather(*(strike(start + step) for step in range(25)))
                 await call(start)
+                if start == 200:
+                    before = kept()
             assert client.pool.busy == 0
             assert client.pool.open == client.pool.idle
+            most = [had + more for had, more in zip(before, (40, 60, 16 << 20), strict=True)]
+            after = kept()
+            assert all(has <= limit for has, limit in zip(after, most, strict=True)), after
 
     with Peer(echo) as peer:
+        run(main)
+
+
+@pytest.mark.parametrize("place", ["head", "body", "stream"])
+def test_the_server_sees_a_cancelled_calls_end_within_50_ms(run: Any, place: str) -> None:
+    seen: list[float] = []
+
+    def script(link: Any) -> None:
+        link.request()
+        if place != "head":
+            link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + frames.part(b"x"))
+        link.ended_by_client()
+        seen.append(time.perf_counter())
+
+    async def main() -> None:
+        delays = []
+        async with client_of(peer) as client:
+
+            async def call() -> None:
+                if place == "stream":
+                    result = await client.invoke_endpoint_with_response_stream(
+                        EndpointName="ep", Body=b"x"
+                    )
+                    async for _ in result["Body"]:
+                        pass
+                else:
+                    result = await client.invoke_endpoint(EndpointName="ep", Body=b"x")
+                    await result["Body"].read()
+
+            for number in range(20):
+                task = asyncio.ensure_future(call())
+                await settle(lambda: len(peer.requests) > number)  # noqa: B023 - looked at right here
+                await asyncio.sleep(0.005)
+                began = time.perf_counter()
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                await settle(lambda: len(seen) > number)  # noqa: B023 - as above
+                delays.append(seen[number] - began)
+            assert client.pool.open == 0
+        assert sorted(delays)[10] < 0.05
+        assert max(delays) < 1.0  # whatever else the machine does
+
+    with Peer(script) as peer:
         run(main)
 
 
