@@ -6,10 +6,15 @@ from sagewire.client.blocking import make_sender, send_hooked
 from sagewire.client.call import prepare
 from sagewire.client.results import Result
 from sagewire.client.surface import Surface
+from sagewire.model.runtime import (
+    INVOKE_ENDPOINT,
+    INVOKE_ENDPOINT_ASYNC,
+    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from sagewire.client.types import Body as _Body
@@ -20,6 +25,24 @@ if TYPE_CHECKING:
         ResponseStreamResult,
     )
     from sagewire.model.shapes import Operation
+
+
+def _method(operation: "Operation", documented: "Callable[..., Any]") -> "Callable[..., Result]":
+    """Return an operation's method: the short way if there is one, in as little as can be."""
+
+    def method(self: "SageMakerRuntime", *args: "Any", **kwargs: "Any") -> Result:
+        shortcut = self._book.get(operation)
+        if shortcut is None or args or self._events.active:
+            return documented(self, *args, **kwargs)  # type: ignore[no-any-return]
+        first = shortcut.invoke(kwargs, self._options.timeout)
+        if type(first) is Result:
+            return first
+        return self._call(operation, kwargs, first)
+
+    method.__name__ = documented.__name__
+    method.__qualname__ = f"SageMakerRuntime.{documented.__name__}"
+    method.__doc__ = documented.__doc__
+    return method
 
 
 class SageMakerRuntime(Surface):
@@ -83,20 +106,18 @@ class SageMakerRuntime(Surface):
             PrefixAwareId: str = ...,  # noqa: N803
         ) -> ResponseStreamResult: ...
 
-    def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
-        shortcut = self._book.get(operation)
-        first = None
-        if shortcut is not None and not self._events.active:
-            first = shortcut.invoke(parameters, self._options.timeout)
-            if type(first) is Result:
-                return first
-        return self._call_at_length(operation, parameters, first)
+    else:
+        invoke_endpoint = _method(INVOKE_ENDPOINT, Surface.invoke_endpoint)
+        invoke_endpoint_async = _method(INVOKE_ENDPOINT_ASYNC, Surface.invoke_endpoint_async)
+        invoke_endpoint_with_response_stream = _method(
+            INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, Surface.invoke_endpoint_with_response_stream
+        )
 
-    def _call_at_length(
+    def _call(
         self,
         operation: "Operation",
         parameters: "dict[str, Any]",
-        first: "tuple[Any, ...] | None",
+        first: "tuple[Any, ...] | None" = None,
     ) -> "Result":
         """Make a call that is not plain, or `first` of whose attempts did not succeed."""
         core = self._core

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _CHUNK_BYTES = 1024
+# What a body is made of, for those who make many of them: response, and `Content-Length`.
+ATTRIBUTES = ("_raw_stream", "_content_length")
 
 
 class StreamingBody(io.IOBase):
@@ -44,10 +46,11 @@ class StreamingBody(io.IOBase):
     b'a,b'
     """
 
+    _amount_read = 0
+
     def __init__(self, raw_stream: "Readable", content_length: "str | int | None") -> None:
         self._raw_stream = raw_stream
         self._content_length = content_length
-        self._amount_read = 0
 
     def read(self, amt: "int | None" = None) -> bytes:
         """Return at most `amt` bytes (all that is left if `None` or negative), `b""` at the end."""
@@ -120,8 +123,9 @@ class StreamingBody(io.IOBase):
         """Give the rest up. `closed` stays `False`, as boto3 has it."""
         self._raw_stream.close()
 
-    def __del__(self) -> None:
-        """Do nothing: the response gives its connection up itself. `io`'s own costs every call."""
+    # The response gives its connection up itself. `io`'s own would close it once more, after every
+    # call; this is the cheapest thing that can stand here and does nothing.
+    __del__ = io.IOBase.seekable  # type: ignore[assignment]
 
     def __enter__(self) -> "StreamingBody":  # noqa: PYI034 - typing is not imported
         """Return the body itself; leaving the block closes it."""

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString};
+use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString, PyTuple};
 use sagewire_core::sigv4::{self, Payload};
 use sagewire_net::transport::{self, Identity, Order, ResponseHead};
 
@@ -39,15 +39,30 @@ pub(crate) struct Shortcut {
     new_id: Option<Py<PyAny>>,
     describe: Py<PyAny>,
     result: Py<PyAny>,
-    make_body: Py<PyAny>,
+    make_body: MakeBody,
     layouts: Mutex<Vec<Arc<Layout>>>,
 }
 
-/// A parameter that becomes a header.
+/// A parameter by its name.
 struct Member {
     key: Py<PyString>,
-    header: String,
-    may_be_empty: bool,
+    place: Place,
+}
+
+/// Where a parameter goes.
+enum Place {
+    Target,
+    Body,
+    Header { name: String, may_be_empty: bool },
+}
+
+/// How the body of a result is made of a response and its `content-length`.
+enum MakeBody {
+    /// By a call.
+    Called(Py<PyAny>),
+    /// By `new`, which only makes the object, and by setting these two attributes of it: a class's own
+    /// initialization would be a Python function in every call.
+    Filled { new: Py<PyAny>, class: Py<PyTuple>, response: Py<PyString>, length: Py<PyString> },
 }
 
 /// The parameters of a call that are plainly right.
@@ -83,6 +98,25 @@ impl<'a> Plain<'a, '_> {
     }
 }
 
+impl MakeBody {
+    fn of<'py>(
+        &self,
+        response: &Bound<'py, PyAny>,
+        length: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = response.py();
+        match self {
+            Self::Called(make) => make.bind(py).call1((response, length)),
+            Self::Filled { new, class, response: of_response, length: of_length } => {
+                let made = new.bind(py).call1(class.bind(py))?;
+                made.setattr(of_response, response)?;
+                made.setattr(of_length, length)?;
+                Ok(made)
+            }
+        }
+    }
+}
+
 impl<'py> Body<'py> {
     fn of(value: Bound<'py, PyAny>) -> Option<Self> {
         match value.cast_into_exact::<PyBytes>() {
@@ -101,7 +135,7 @@ impl<'py> Body<'py> {
 #[pymethods]
 impl Shortcut {
     #[new]
-    #[pyo3(signature = (template, pool, signer, until, progress, largest, targets, headers, nonempty, now, new_id, describe, result, make_body))]
+    #[pyo3(signature = (template, pool, signer, until, progress, largest, targets, headers, nonempty, now, new_id, describe, result, make_body, body_attributes=None))]
     #[allow(clippy::too_many_arguments, reason = "the seam")]
     fn new(
         template: Py<Template>,
@@ -117,16 +151,29 @@ impl Shortcut {
         new_id: Option<Py<PyAny>>,
         describe: Py<PyAny>,
         result: Py<PyAny>,
-        make_body: Py<PyAny>,
+        make_body: &Bound<'_, PyAny>,
+        body_attributes: Option<(Py<PyString>, Py<PyString>)>,
     ) -> PyResult<Self> {
-        let members = headers
-            .iter()
-            .map(|(key, header)| {
-                let may_be_empty = !nonempty.contains(&key)?;
-                let key = key.cast_into::<PyString>()?.unbind();
-                Ok(Member { key, header: header.extract()?, may_be_empty })
-            })
-            .collect::<PyResult<_>>()?;
+        let py = headers.py();
+        let member = |key: &Bound<'_, PyString>, place| Member { key: key.clone().unbind(), place };
+        let mut members = vec![
+            member(intern!(py, "EndpointName"), Place::Target),
+            member(intern!(py, "Body"), Place::Body),
+        ];
+        for (key, header) in headers.iter() {
+            let may_be_empty = !nonempty.contains(&key)?;
+            let place = Place::Header { name: header.extract()?, may_be_empty };
+            members.push(member(key.cast::<PyString>()?, place));
+        }
+        let make_body = match body_attributes {
+            None => MakeBody::Called(make_body.clone().unbind()),
+            Some((response, length)) => MakeBody::Filled {
+                new: make_body.getattr("__new__")?.unbind(),
+                class: PyTuple::new(py, [make_body])?.unbind(),
+                response,
+                length,
+            },
+        };
         Ok(Self {
             template,
             pool: pool.map(|pool| pool.get().0.clone()),
@@ -266,19 +313,19 @@ impl Shortcut {
         let mut members = Vec::with_capacity(parameters.len());
         for (key, value) in parameters.iter() {
             let key = key.cast_into_exact::<PyString>().ok()?;
-            if let Some(member) = self.member(py, &key) {
-                let text = value.cast_into_exact::<PyString>().ok()?;
-                if !member.may_be_empty && text.is_empty().ok()? {
-                    return None;
+            match &self.member(py, &key)?.place {
+                Place::Header { name, may_be_empty } => {
+                    let text = value.cast_into_exact::<PyString>().ok()?;
+                    if !may_be_empty && text.is_empty().ok()? {
+                        return None;
+                    }
+                    members.push((name.as_str(), text));
                 }
-                members.push((member.header.as_str(), text));
-            } else if key == "Body" {
-                body = Some(Body::of(value)?);
-            } else if key == "EndpointName" {
-                let name = value.cast_into_exact::<PyString>().ok()?;
-                place = Some(self.targets.bind(py).get_item(name).ok()??.extract().ok()?);
-            } else {
-                return None;
+                Place::Body => body = Some(Body::of(value)?),
+                Place::Target => {
+                    let name = value.cast_into_exact::<PyString>().ok()?;
+                    place = Some(self.targets.bind(py).get_item(name).ok()??.extract().ok()?);
+                }
             }
         }
         Some(Plain { place: place?, body: body?, members })
@@ -309,7 +356,7 @@ impl Shortcut {
         let response = make_response(answer, headers.unbind())?;
         let made = self.result.bind(py).call1((result,))?;
         made.set_item(intern!(py, "ResponseMetadata"), metadata)?;
-        made.set_item(intern!(py, "Body"), self.make_body.bind(py).call1((&response, length))?)?;
+        made.set_item(intern!(py, "Body"), self.make_body.of(&response, length)?)?;
         made.setattr(intern!(py, "_response"), response)?;
         Ok(made)
     }
