@@ -324,13 +324,13 @@ def test_components_and_hostnames(boto, file):
                 assert seen == container.url.removeprefix("http://")
             seen = host(EndpointName="c", InferenceComponentName="part")
             assert seen == two.url.removeprefix("http://")
-            for members in (
-                {"EndpointName": "e"},
-                {"EndpointName": "e", "TargetContainerHostname": "third"},
-                {"EndpointName": "c"},
-                {"EndpointName": "c", "InferenceComponentName": "other"},
+            for members, words in (
+                ({"EndpointName": "e"}, "needs TargetContainerHostname"),
+                ({"EndpointName": "e", "TargetContainerHostname": "third"}, "third of endpoint e"),
+                ({"EndpointName": "c"}, "Inference Component Name header is required"),
+                ({"EndpointName": "c", "InferenceComponentName": "other"}, "other of endpoint c"),
             ):
-                with pytest.raises(ClientError, match="ValidationError"):
+                with pytest.raises(ClientError, match=f"ValidationError.*{words}"):
                     host(**members)
 
 

@@ -117,7 +117,14 @@ def test_a_container_that_dies_with_a_call_is_not_asked_again_elsewhere():
         both = [stack.enter_context(started()) for _ in range(2)]
         door = stack.enter_context(Door({"e": {"A": (1.0, [each.url for each in both])}}))
         client = door.client()
-        refused(lambda: client.invoke_endpoint(EndpointName="e", Body=b"hangup "), "ModelError")
+        for _ in range(10):
+            refused(lambda: client.invoke_endpoint(EndpointName="e", Body=b"hangup "), "ModelError")
+        # Each call reached one of them, once.
+        reached = 0
+        for each in both:
+            with Door({"e": {"A": (1.0, [each.url])}}) as one:
+                reached += int(invoked(one.client(), b"hangups ")["Body"])
+        assert reached == 10
 
 
 # Members

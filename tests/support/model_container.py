@@ -19,6 +19,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Head and body leave in two writes; the second must not wait for an acknowledgement.
     disable_nagle_algorithm = True
     connections = 0
+    hangups = 0
     well = True
     # How a stream that its caller left was noticed: the exception's name, or nothing yet.
     left = ""
@@ -166,7 +167,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
+    def do_hangups(self, rest, body):
+        self.answer(200, str(type(self).hangups).encode())
+
     def do_hangup(self, rest, body):
+        type(self).hangups += 1
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 

@@ -69,6 +69,15 @@ impl ServiceError {
         Self::validation("NO_SUCH_INFERENCE_COMPONENT", &message)
     }
 
+    /// Calls of an endpoint with components have to name one. The words are the service's, seen in
+    /// <https://github.com/langchain-ai/langchain/issues/14344>.
+    pub(super) fn component_required() -> Self {
+        let message = "Inference Component Name header is required for endpoints to which you plan \
+                       to deploy inference components. Please include Inference Component Name \
+                       header or consider using SageMaker models.";
+        Self::validation("MISSING_MEMBER", message)
+    }
+
     /// `TargetContainerHostname` names no container of the variant.
     pub(super) fn hostname_not_found(name: &str, hostname: &str) -> Self {
         let message = format!("Container {hostname} of endpoint {name} not found.");

@@ -141,7 +141,7 @@ impl Question<'_> {
         let components = &self.endpoint.components;
         match self.text(&COMPONENT) {
             None if components.is_empty() => Ok(of_variant),
-            None => Err(ServiceError::member_required(self.name, "InferenceComponentName")),
+            None => Err(ServiceError::component_required()),
             Some(_) if components.is_empty() => {
                 Err(ServiceError::member_not_supported(self.name, "InferenceComponentName"))
             }
