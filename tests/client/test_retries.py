@@ -21,13 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sagewire
-from sagewire.client.payload import of_buffer
+from sagewire.client.payload import of_buffer, of_object
 from sagewire.exceptions import (
     BodyChangedError,
     ClientError,
     EndpointConnectionError,
     ReadTimeoutError,
     ResponseStreamingError,
+    UnseekableStreamError,
 )
 from sagewire.retries.adaptive import Limiter
 from tests.support.capture import DEFAULT_ANSWER, CaptureServer
@@ -461,6 +462,37 @@ def test_what_is_no_buffer_is_refused_in_boto3s_words(body: Any) -> None:
         match=r"Invalid type for parameter Body.*valid types: <class 'bytes'>",
     ):
         call(client, body)
+
+
+def pieces() -> Iterator[Any]:
+    yield from (b"a", b"", "\u00e9", bytearray(b"b"), memoryview(b"c"))
+
+
+UNCHECKED = {"parameter_validation": False, "signature_version": sagewire.UNSIGNED}
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_an_iterator_of_an_unsigned_client_is_sent_in_chunks() -> None:
+    with CaptureServer() as server, made(server, **UNCHECKED) as client:
+        call(client, pieces())["Body"].read()
+    (request,) = server.requests
+    assert request.header("transfer-encoding") == "chunked"
+    assert request.body == "a\u00e9bc".encode()
+    assert request.chunks == [1, 2, 1, 1]
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_an_iterator_is_not_sent_again() -> None:
+    words = "^Need to rewind the stream <generator"
+    with (
+        CaptureServer([error(500)]) as server,
+        made(server, **UNCHECKED) as client,
+        pytest.raises(UnseekableStreamError, match=words),
+    ):
+        call(client, pieces())
+    assert len(server.requests) == 1
+    with pytest.raises(TypeError, match=r"^Body: a piece is int; allowed: bytes and text"):
+        list(of_object(iter([1]), signed=False).pieces())  # type: ignore[union-attr]
 
 
 def test_numpys_arrays_are_buffers_and_its_objects_are_not() -> None:

@@ -29,6 +29,8 @@ def of_object(
     if not hasattr(body, "read"):
         if report.is_buffer(body):
             return of_buffer(body)
+        if hasattr(body, "__next__") and not signed:
+            return IteratorPayload(body, None)
         raise TypeError(
             f"Body: expected bytes, bytearray, another buffer, str or a file, "
             f"got {type(body).__name__}"
@@ -229,3 +231,21 @@ class StreamPayload:
     def rewind(self) -> None:
         """Raise `UnseekableStreamError`: what has been read cannot be sent again."""
         raise UnseekableStreamError(stream_object=self._stream)
+
+
+class IteratorPayload(StreamPayload):
+    """An iterator's pieces, bytes or text sent as UTF-8: a chunk each."""
+
+    __slots__ = ()
+
+    def pieces(self) -> "Iterator[bytes]":
+        """Yield what there is; `TypeError` that names `Body` for a piece of another kind."""
+        for piece in self._stream:
+            if isinstance(piece, str):
+                data = piece.encode("utf-8")
+            elif isinstance(piece, (bytes, bytearray, memoryview)):
+                data = bytes(piece)
+            else:
+                raise TypeError(f"Body: a piece is {type(piece).__name__}; allowed: bytes and text")
+            if data:  # an empty chunk would be the last one
+                yield data
