@@ -6,6 +6,7 @@ container the other one.
 """
 
 import datetime
+import os
 import re
 import shutil
 import statistics
@@ -122,6 +123,8 @@ def main() -> int:
             f"Medians of {ROUNDS} interleaved rounds of {SECONDS} s: signed POSTs of 1 KiB over "
             f"{CONNECTIONS} connections, the server on one core, wrk and container on the other."
         ),
+        # With other work on the cores the rates say who got more of them; CPU says what it took.
+        f"Load of the machine over the last 5 minutes: {os.getloadavg()[1]:.1f}.",
         "",
         verdict("a null answer beside nginx's return 200", ours, nginx, 0.4),
         verdict("forwarding beside nginx's proxy_pass", our_forwarding, forwarding, 0.7),
