@@ -28,12 +28,9 @@ it the attempts that were made.
 """
 
 from sagewire.client.answers import ServiceError, metadata
-from sagewire.client.payload import BufferPayload, FilePayload, StreamPayload
 from sagewire.client.results import Attempt
 from sagewire.client.views import NO_OPTIONS
 from sagewire.exceptions import DeadlineExceededError, ReadTimeoutError, UnseekableStreamError
-from sagewire.retries.failure import Failure
-from sagewire.retries.server_time import offset_taught, ttl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
     from sagewire.client.outgoing import Outgoing
     from sagewire.client.views import Options
     from sagewire.model.shapes import Operation
+    from sagewire.retries.failure import Failure
 
 
 # A body up to this size is hashed again for each attempt, in no time, while it is signed.
@@ -52,7 +50,7 @@ HASHED_BY_THE_SIGNER_BYTES = 65_536
 
 def is_streamed(body: "Any") -> bool:
     """Say whether a request's body comes in pieces, from a file."""
-    return isinstance(body, (BufferPayload, FilePayload, StreamPayload))
+    return hasattr(body, "pieces")
 
 
 class Call:
@@ -198,6 +196,9 @@ class Call:
         self, answer: ServiceError, status: int, headers: "dict[str, str]"
     ) -> "float | None":
         """Return how many seconds to wait after a service's error; `None` for no next attempt."""
+        from sagewire.retries.failure import Failure
+        from sagewire.retries.server_time import ttl
+
         failure = Failure(status=status, code=answer.code, modeled=answer.modeled, headers=headers)
         described = answer.response["ResponseMetadata"]
         self._note(str(answer.code), status, described.get("RequestId"))
@@ -217,6 +218,8 @@ class Call:
 
         Raises the error if there is to be none.
         """
+        from sagewire.retries.failure import Failure
+
         self._note(type(error).__name__, None, None)
         seconds = self.pause_after(Failure(error=error), {})
         if seconds is None:
@@ -253,7 +256,7 @@ class Call:
         seconds = self._outgoing.ambient.monotonic() - self._started
         self._history = (*self._history, (reason, status, request_id, seconds))
 
-    def pause_after(self, failure: Failure, notes: "dict[str, Any]") -> "float | None":
+    def pause_after(self, failure: "Failure", notes: "dict[str, Any]") -> "float | None":
         """Return the seconds to wait before the next attempt; `None`, with notes, for none."""
         outgoing = self._outgoing
         if outgoing.policy.limiter is not None:
@@ -275,6 +278,8 @@ class Call:
 
         Once a call: a second refusal has another reason.
         """
+        from sagewire.retries.server_time import offset_taught
+
         outgoing = self._outgoing
         taught = offset_taught(code, headers, outgoing.ambient.service_time())
         if taught is None or self._corrected or outgoing.signature is None:

@@ -4,9 +4,6 @@ The loop over the keywords is also the cheap check: it stops at the first thing 
 right, and only then the report of `model/report.py` is made.
 """
 
-from sagewire.client import payload
-from sagewire.model import report
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +122,7 @@ def prepare(
     if type(body) is bytes:
         return Request(target, url, members, body, len(body))
     if validate and not isinstance(body, (str, bytearray)) and not hasattr(body, "read"):
-        report.check(operation, parameters)
+        _report(operation, parameters)
     return Request(target, url, members, *sendable(body, signed))
 
 
@@ -138,11 +135,17 @@ def _prepare_carefully(
 ) -> Request:
     """Prepare what the cheap check did not pass: a subclass of `str`, an integer, or a mistake."""
     if validate:
-        report.check(operation, parameters)
+        _report(operation, parameters)
     members = members_of(operation, parameters)
     target, url = placed(targets, parameters["EndpointName"])
     body = parameters.get("Body")
     return Request(target, url, members, *sendable(b"" if body is None else body, signed))
+
+
+def _report(operation: "Operation", parameters: "Mapping[str, Any]") -> None:
+    from sagewire.model import report
+
+    report.check(operation, parameters)
 
 
 def members_of(operation: "Operation", parameters: "Mapping[str, Any]") -> "list[tuple[str, str]]":
@@ -177,6 +180,8 @@ def sendable(body: "Any", signed: bool) -> "tuple[Any, int | None]":
         # A subclass may say anything about its length; what is there is what is sent.
         body = body if type(body) is bytes else memoryview(body).tobytes()
     else:
+        from sagewire.client import payload
+
         if isinstance(body, bytearray):
             body = payload.of_buffer(body)
         else:
