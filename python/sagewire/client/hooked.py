@@ -36,7 +36,7 @@ it always decides. As there, a driver does what takes time, and asks a `Hooked` 
 
 from sagewire import exceptions
 from sagewire.client.answers import ServiceError, metadata
-from sagewire.client.attempts import Call
+from sagewire.client.attempts import Call, is_streamed
 from sagewire.client.call import Request, Targets, members_of, placed
 from sagewire.client.emitter import first_response
 from sagewire.client.messages import AWSRequest, AWSResponse, HeadersDict
@@ -214,6 +214,10 @@ class Hooked(Steps):
             except ValueError as error:
                 raise HTTPClientError(error=error) from None
             self.call.read_timeout = timeout
+        payload = sending.payload
+        length = payload.length if is_streamed(payload) else len(payload)
+        if length is not None and length > self._operation.body_limit:
+            self._outgoing.warn_of_size(self._operation, length)
         told = self.call.request
         told.url, told.target, told.body = sending.url, sending.target, sending.payload
         return sending
