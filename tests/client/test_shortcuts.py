@@ -156,7 +156,7 @@ def test_many_views_keep_no_more_than_their_ways(server: CaptureServer, long: Lo
         call(view)
         for number in range(200):
             client.with_options(extra_headers={"x-number": str(number)})
-        assert len(client._core._books) <= 64
+        assert len(client._core.books) <= 64
         call(view)
         call(view)
     assert long.calls == 2

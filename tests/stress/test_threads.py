@@ -61,3 +61,25 @@ def test_ten_thousand_clients_leave_nothing_behind(echo):
         timeout=300,
     )
     assert int(printed) <= 1 << 20
+
+
+def test_a_dropped_client_is_gone_at_once(echo):
+    """It and its connections do not wait for the collector, which may be off."""
+    run(
+        """
+        def used():
+            client = made(url)
+            assert call(client) == b"{}"
+
+        used()
+        gc.collect()
+        gc.disable()
+        before = len(gc.get_objects()), len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            used()
+        after = len(gc.get_objects()), len(os.listdir("/proc/self/fd"))
+        assert after[1] == before[1], (before, after)
+        assert after[0] <= before[0] + 20, (before, after)
+        """,
+        echo,
+    )

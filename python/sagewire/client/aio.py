@@ -111,7 +111,7 @@ class AsyncSageMakerRuntime(Surface):
             request = prepare(*arguments, validate=self._validate, signed=self._signed)
         at_hand = not self._signed or self._settings.source.at_hand() is not None
         if first is None and operation.streams and at_hand:
-            self._book = core.book(self._options)
+            self._book = core.books.of(self._options)
             shortcuts.renewed(core, sender, operation, self._options, AWAITED_BODIES)
         return await sender.send(  # type: ignore[no-any-return]
             operation, request, self._options, first

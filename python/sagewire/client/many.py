@@ -185,7 +185,7 @@ def _apart(
     view = object.__new__(type(client))
     view.__dict__.update(client.__dict__)
     view._core = core = core.apart(ambient, sender)
-    view._book = core.book(view._options)
+    view._book = core.books.of(view._options)
     return view, sender.pool
 
 

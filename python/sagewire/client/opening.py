@@ -27,6 +27,36 @@ if TYPE_CHECKING:
 _BOOKS_KEPT = 64
 
 
+class Books:
+    """The short ways of a client's calls, a book for each kind of view."""
+
+    __slots__ = ("_kept", "changes")
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._kept: dict[Any, dict[Operation, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, options: "Options") -> "dict[Operation, Any]":
+        """Return where the short ways of the calls of a view stand, until all are forgotten."""
+        kind = (options.extra_headers, options.max_attempts)
+        book = self._kept.get(kind)
+        if book is None:
+            if len(self._kept) >= _BOOKS_KEPT:
+                self.forget()
+                self._kept = {}
+            book = self._kept.setdefault(kind, {})
+        return book
+
+    def forget(self) -> None:
+        """Forget the short ways: something that they were made of has changed."""
+        self.changes += 1
+        for book in list(self._kept.values()):
+            book.clear()
+
+
 class Core:
     """What a client and its views share.
 
@@ -35,13 +65,12 @@ class Core:
     """
 
     __slots__ = (
-        "_books",
         "_make_sender",
         "_opened",
         "_operations",
         "_others",
         "ambient",
-        "changes",
+        "books",
         "sender",
         "settings",
         "targets",
@@ -54,9 +83,9 @@ class Core:
         make_sender: "Callable[[Outgoing, Origin, Settings], Any]",
     ) -> None:
         self.settings = settings
-        self.changes = 0
-        self._books: dict[Any, dict[Operation, Any]] = {}
-        self.ambient = Ambient(self.forget)
+        self.books = Books()
+        # Not a method of the client's own: one that is dropped is to go at once.
+        self.ambient = Ambient(self.books.forget)
         self.sender: Any = None
         self._opened: dict[str, Any] = {}
         self.targets: dict[Operation, Targets] = {}
@@ -98,31 +127,14 @@ class Core:
         self.sender = self._opened.setdefault("sender", sender)
         return self.sender
 
-    def book(self, options: "Options") -> "dict[Operation, Any]":
-        """Return where the short ways of the calls of a view stand, until all are forgotten."""
-        kind = (options.extra_headers, options.max_attempts)
-        book = self._books.get(kind)
-        if book is None:
-            if len(self._books) >= _BOOKS_KEPT:
-                self.forget()
-                self._books = {}
-            book = self._books.setdefault(kind, {})
-        return book
-
-    def forget(self) -> None:
-        """Forget the short ways: something that they were made of has changed."""
-        self.changes += 1
-        for book in list(self._books.values()):
-            book.clear()
-
     def apart(self, ambient: "Ambient", sender: "Any") -> "Core":
         """Return another core of the same settings, with a sender of its own."""
         import copy
 
         core = copy.copy(self)
-        core._books = {}  # noqa: SLF001 - its own
+        core.books = Books()
         core.ambient, core.sender = ambient, sender
-        ambient.on_change = core.forget
+        ambient.on_change = core.books.forget
         return core
 
     def way_to(

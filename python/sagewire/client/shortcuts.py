@@ -1,7 +1,7 @@
 """The short way of a call: one crossing into the transport, for what is plain and goes well.
 
 A shortcut is made of all that a client's calls of an operation have in common, at the first call
-that comes by, and kept in the client's book until any of it changes (`Core.forget`).
+that comes by, and kept in the client's book until any of it changes (`Books.forget`).
 """
 
 import time
@@ -39,7 +39,7 @@ def renewed(
     # Their calls are not all the same: some wait, some give back what others took, some are traced.
     if policy.limiter is not None or policy.spent or outgoing.in_lambda:
         return None
-    book, changes = core.book(options), core.changes
+    book, changes = core.books.of(options), core.books.changes
     known = book.get(operation)
     if known is not None and not known.is_over():
         return None
@@ -71,7 +71,7 @@ def renewed(
         ATTRIBUTES if bodies[operation.body_type] is StreamingBody else None,
     )
     book[operation] = made
-    if core.changes != changes:
+    if core.books.changes != changes:
         # Something that it was made of has been replaced by another thread meanwhile.
         book.pop(operation, None)
     return made

@@ -45,7 +45,7 @@ class Surface:
         self._core = Core(settings, _OPERATIONS, self._make_sender)
         self._ambient = self._core.ambient
         self._options = NO_OPTIONS
-        self._book = self._core.book(NO_OPTIONS)
+        self._book = self._core.books.of(NO_OPTIONS)
         self._validate = settings.validate
         self._signed = settings.signed
         self.exceptions = SageMakerRuntimeExceptions()
@@ -172,7 +172,7 @@ class Surface:
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._options = self._options.with_more(timeout, max_attempts, extra_headers)
-        view._book = view._core.book(view._options)
+        view._book = view._core.books.of(view._options)
         return view
 
     @property
@@ -225,6 +225,6 @@ def _remade(
     """Unpickle a client, or a view of one."""
     made = cls(settings)
     made._options = options
-    made._book = made._core.book(options)
+    made._book = made._core.books.of(options)
     made._events = made.meta.events = events
     return made

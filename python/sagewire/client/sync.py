@@ -135,7 +135,7 @@ class SageMakerRuntime(Surface):
             signed=self._signed,
         )
         if first is None and operation.streams:
-            self._book = core.book(self._options)
+            self._book = core.books.of(self._options)
             shortcut = shortcuts.renewed(core, sender, operation, self._options)
             if shortcut is not None:
                 first = shortcut.invoke(parameters, self._options.timeout)
