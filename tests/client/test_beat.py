@@ -172,6 +172,8 @@ def test_while_large_bodies_are_hashed_and_go_and_come(tmp_path: Path, scheme: s
                 async for piece in result["Body"].iter_chunks(65_536):
                     received += len(piece)
                 assert received == SIX_MIB
+                result = await client.invoke_endpoint(EndpointName="ep", Body=body)
+                assert await result["Body"].read() == body
         await client.close()
         return beat
 
@@ -179,3 +181,49 @@ def test_while_large_bodies_are_hashed_and_go_and_come(tmp_path: Path, scheme: s
         beat = asyncio.run(main(peer))
     assert len(beat.work) > 100
     assert slow(beat.work) < 0.001
+
+
+@pytest.mark.parametrize("amount", [None, SIX_MIB])
+@pytest.mark.parametrize("framed", ["by length", "in chunks"])
+def test_a_large_body_that_breaks_off_says_so_in_boto3s_words(
+    amount: "int | None", framed: str
+) -> None:
+    """Piece by piece and joined in a thread, it is still one read."""
+
+    def script(link: Any) -> None:
+        link.request()
+        data = b"x" * 3_000_000
+        if framed == "by length":
+            link.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIX_MIB + data)
+        else:
+            link.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            link.send(b"%x\r\n%b\r\n%x\r\n" % (len(data), data, len(data)))
+
+    def read(peer: Peer) -> Any:
+        client = sagewire.client(endpoint_url=f"http://127.0.0.1:{peer.port}", **KEYS)
+        with client:
+            return client.invoke_endpoint(EndpointName="ep", Body=b"x")["Body"].read(amount)
+
+    async def awaited(peer: Peer) -> Any:
+        async with sagewire.async_client(
+            endpoint_url=f"http://127.0.0.1:{peer.port}", **KEYS
+        ) as client:
+            result = await client.invoke_endpoint(EndpointName="ep", Body=b"x")
+            try:
+                return await result["Body"].read(amount)
+            finally:
+                assert client.pool.open == 0
+
+    def outcome(work: Any) -> Any:
+        try:
+            return work()
+        except sagewire.exceptions.HTTPClientError as error:
+            return type(error), str(error)
+
+    with Peer(script) as peer:
+        expected = outcome(lambda: read(peer))
+        assert outcome(lambda: asyncio.run(awaited(peer))) == expected
+    if amount is None or framed == "in chunks":
+        assert "3000000" in expected[1]
+    else:
+        assert len(expected) == 3_000_000

@@ -4,7 +4,7 @@ They have the API of aiobotocore's bodies and streams, and differ from the block
 only.
 """
 
-from sagewire.exceptions import IncompleteReadError
+from sagewire.exceptions import IncompleteReadError, ResponseStreamingError
 from sagewire.streams.body import LineSplitter
 from sagewire.streams.events import Events
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sagewire.streams.sse import ServerSentEvent
 
 _CHUNK_BYTES = 1024
+# More than this is copied in a thread.
+_READ_AT_ONCE_BYTES = 262_144
 
 
 class AsyncStreamingBody:
@@ -45,7 +47,10 @@ class AsyncStreamingBody:
         raw = self._raw_stream
         data: bytes | None = raw.read_now(amt)
         if data is None:
+            wanted = self._wanted(amt)
             try:
+                if wanted > _READ_AT_ONCE_BYTES:
+                    return await self._read_large(wanted, whole=amt is None)
                 data = await raw.read(amt)
             except RuntimeError:
                 raise  # another task is reading, and goes on
@@ -61,6 +66,42 @@ class AsyncStreamingBody:
         elif amt != 0:
             self._check_length()
         return data
+
+    def _wanted(self, amt: "int | None") -> int:
+        """Return how many bytes a read is to give, 0 where nothing but the framing says it."""
+        if self._content_length is None or "transfer-encoding" in self._raw_stream.headers:
+            return 0
+        try:
+            left = int(self._content_length) - self._amount_read
+        except ValueError:
+            return 0
+        return left if amt is None else min(amt, left)
+
+    async def _read_large(self, wanted: int, *, whole: bool) -> bytes:
+        """Read so much in pieces, and join them in a thread: megabytes copied would keep the loop.
+
+        Joining bytes lets go of the interpreter.
+        """
+        import asyncio
+
+        raw = self._raw_stream
+        pieces: list[bytes] = []
+        got = 0
+        while got < wanted:
+            size = min(_READ_AT_ONCE_BYTES, wanted - got)
+            piece = raw.read_now(size)
+            if piece is None:
+                piece = await raw.read(size)
+            pieces.append(piece)
+            got += len(piece)
+            if len(piece) < size:
+                break  # the connection's end
+        if whole and got < wanted:
+            cut = f"IncompleteRead({got} bytes read, {wanted - got} more expected)"
+            raise ResponseStreamingError(error=f"('Connection broken: {cut}', {cut})")
+        self._amount_read += got
+        join = asyncio.get_running_loop().run_in_executor
+        return await join(None, b"".join, pieces)
 
     async def readinto(self, b: "Any") -> int:
         """Read into a writable buffer and return the number of bytes, 0 at the end."""

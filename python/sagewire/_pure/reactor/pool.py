@@ -44,7 +44,7 @@ class Pool:
     """
 
     __slots__ = ("__weakref__", "_busy", "_connect_timeout", "_dialling", "_host", "_idle",
-                 "_keepalive", "_max_idle", "_port", "_tls", "event_loop", "owner",
+                 "_keepalive", "_max_idle", "_port", "_tls", "_trims", "event_loop", "owner",
                  "proxy", "read_timeout")  # fmt: skip
 
     def __init__(
@@ -74,6 +74,7 @@ class Pool:
         self._idle: list[tuple[Channel, float]] = []
         self._busy: set[Channel] = set()
         self._dialling = 0
+        self._trims = False
         self.owner = os.getpid()
         self.read_timeout = read_timeout
 
@@ -183,7 +184,8 @@ class Pool:
             return self._close(channel)
         self._idle.append((channel, self.event_loop.time()))
         channel.watch(lambda: self._hear(channel))
-        if len(self._idle) > self._max_idle:
+        if len(self._idle) > self._max_idle and not self._trims:
+            self._trims = True
             self.event_loop.call_later(_GRACE_SECONDS, self._trim)
         return None
 
@@ -202,10 +204,15 @@ class Pool:
             channel.forget()
 
     def _trim(self) -> None:
-        old = self.event_loop.time() - _GRACE_SECONDS
-        while len(self._idle) > self._max_idle and self._idle[0][1] <= old:
+        now = self.event_loop.time()
+        while len(self._idle) > self._max_idle and self._idle[0][1] <= now - _GRACE_SECONDS:
             channel, _ = self._idle.pop(0)
             channel.close()
+        # One alarm for all of them, however many come back meanwhile.
+        self._trims = len(self._idle) > self._max_idle
+        if self._trims:
+            due = self._idle[0][1] + _GRACE_SECONDS - now
+            self.event_loop.call_later(due, self._trim)
 
     def _hear(self, channel: Channel) -> None:
         """Drop an idle connection that its peer has ended, or talks on out of turn."""
