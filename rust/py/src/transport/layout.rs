@@ -4,7 +4,7 @@
 //! they hold is described by Python, once for each list of names.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use sagewire_net::transport::ResponseHead;
 
 use super::{header_dict, header_text};
@@ -18,7 +18,8 @@ pub(super) struct Layout {
     headers: Py<PyDict>,
     metadata: Py<PyDict>,
     in_metadata: Vec<Place>,
-    result: Py<PyDict>,
+    /// The items of the first result, as the arguments of what makes another of them.
+    items: Py<PyTuple>,
     in_result: Vec<Place>,
 }
 
@@ -45,6 +46,7 @@ impl Layout {
         let headers = header_dict(py, head)?;
         let (metadata, in_metadata, result, in_result): (_, Pairs, _, Pairs) =
             describe.call1((head.status, &headers))?.extract()?;
+        let result: Py<PyDict> = result;
         let names: Vec<&str> = head.fields().map(|(name, _)| name).collect();
         let places = |pairs: Pairs| {
             pairs
@@ -64,7 +66,7 @@ impl Layout {
             first: head.clone(),
             headers,
             metadata,
-            result,
+            items: PyTuple::new(py, [result])?.unbind(),
         })
     }
 
@@ -102,29 +104,33 @@ impl Layout {
         &self,
         headers: &(Bound<'py, PyDict>, Changed),
     ) -> PyResult<Bound<'py, PyDict>> {
-        filled(&self.metadata, &self.in_metadata, headers)
+        let copy = self.metadata.bind(headers.0.py()).copy()?;
+        fill(copy.as_any(), &self.in_metadata, headers)?;
+        Ok(copy)
     }
 
-    /// Its result's other items, in their order.
+    /// Its result, but for metadata and body: the other items, in their order, given to `make`.
     pub(super) fn result<'py>(
         &self,
+        make: &Bound<'py, PyAny>,
         headers: &(Bound<'py, PyDict>, Changed),
-    ) -> PyResult<Bound<'py, PyDict>> {
-        filled(&self.result, &self.in_result, headers)
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let result = make.call1(self.items.bind(make.py()))?;
+        fill(&result, &self.in_result, headers)?;
+        Ok(result)
     }
 }
 
-/// A copy of `kept` with the values of these headers.
-fn filled<'py>(
-    kept: &Py<PyDict>,
+/// Replaces the values that are those of headers which differ.
+fn fill(
+    items: &Bound<'_, PyAny>,
     places: &[Place],
-    (headers, changed): &(Bound<'py, PyDict>, Changed),
-) -> PyResult<Bound<'py, PyDict>> {
-    let copy = kept.bind(headers.py()).copy()?;
+    (headers, changed): &(Bound<'_, PyDict>, Changed),
+) -> PyResult<()> {
     for place in places {
         if changed >> place.number & 1 == 1 {
-            copy.set_item(&place.key, headers.as_any().get_item(&place.header)?)?;
+            items.set_item(&place.key, headers.as_any().get_item(&place.header)?)?;
         }
     }
-    Ok(copy)
+    Ok(())
 }

@@ -349,12 +349,11 @@ impl Shortcut {
         let layout = self.layout(py, head)?;
         let headers = layout.headers(py, head)?;
         let metadata = layout.metadata(&headers)?;
-        let result = layout.result(&headers)?;
+        let made = layout.result(self.result.bind(py), &headers)?;
         let (headers, _) = headers;
         metadata.set_item(intern!(py, "HTTPHeaders"), &headers)?;
         let length = headers.get_item(intern!(py, "content-length"))?;
         let response = make_response(answer, headers.unbind())?;
-        let made = self.result.bind(py).call1((result,))?;
         made.set_item(intern!(py, "ResponseMetadata"), metadata)?;
         made.set_item(intern!(py, "Body"), self.make_body.of(&response, length)?)?;
         made.setattr(intern!(py, "_response"), response)?;
