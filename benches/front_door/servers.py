@@ -138,6 +138,9 @@ def _is_ready(port: int) -> bool:
     try:
         connection.request("GET", "/ready")
         return connection.getresponse().status == 200
+    except ConnectionRefusedError:
+        # It opens after the port of the calls.
+        return False
     finally:
         connection.close()
 
