@@ -126,3 +126,36 @@ def test_the_user_agent_is_the_one_that_is_sent(clean_environment: Any) -> None:
     with sagewire.client(config=config, **KEYS) as client:
         assert client.meta.config.user_agent == client._settings.user_agent()
         assert client.meta.config.user_agent.endswith(" more/1")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AWS_DEFAULT_REGION": "us_east", "AWS_ACCESS_KEY_ID": "AKID"},
+        {"AWS_DEFAULT_REGION": "us_east", "AWS_DEFAULTS_MODE": "bogus"},
+        {"AWS_DEFAULTS_MODE": "bogus"},
+        {"AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "0", "AWS_RETRY_MODE": "bogus"},
+        {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "0",
+            "AWS_ACCOUNT_ID_ENDPOINT_MODE": "bogus",
+        },
+        {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_RETRY_MODE": "bogus",
+            "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "x",
+        },
+    ],
+    ids="-".join,
+)
+def test_of_two_mistakes_the_same_one_is_told(
+    environment: dict[str, str], clean_environment: Any
+) -> None:
+    for name, value in environment.items():
+        clean_environment.setenv(name, value)
+    told = []
+    for make in (boto3.Session().client, sagewire.client):
+        with pytest.raises(Exception) as raised:
+            make("sagemaker-runtime")
+        told.append((type(raised.value).__name__, str(raised.value)))
+    assert told[1] == told[0]

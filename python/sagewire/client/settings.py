@@ -127,12 +127,14 @@ class Settings:
         lookup = Lookup(given, environ, profile)
         self.refusal = None
 
+        # In boto3's order: of two mistakes it tells of the same one.
         region = _chosen_region(region_name, session, lookup)
+        if region is not None:
+            checked_region(region)
         timeout = checks.DEFAULTS_MODES.get(
             str(lookup.elsewhere("AWS_DEFAULTS_MODE", "defaults_mode")).lower(), 60
         )
         context = Context(environ, profile, region, user_agent.plain, timeout)
-        # Before anything else is looked at, as in boto3: of two mistakes it tells of this one.
         self.source = self._find_credentials(
             keys, credentials, session, given, context, search_later
         )
@@ -141,17 +143,17 @@ class Settings:
 
             sso_token.check(profile)
         defaults_mode = _checked_defaults_mode(lookup)
-        self._take_region(region, lookup)
         _check_api_version(api_version, profile)
+        self._take_region(region, lookup)
         self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
         options = dict(given)
+        checks.check_types(options)
+        options.update(resolved_words(lookup))
         if defaults_mode == "auto":
             defaults_mode = _mode_of_place(
                 self.region, lookup.environ, None if search_later else context
             )
         self._take_retries_and_timeouts(options, config, lookup, defaults_mode)
-        checks.check_types(options)
-        options.update(resolved_words(lookup))
         self._take_signature_version(options, profile)
         self._take_verify(verify, lookup)
         self._take_proxy(given)
@@ -254,11 +256,6 @@ class Settings:
             checks.check_timeout(kind, options[f"{kind}_timeout"])
 
         retries = dict(lookup.given.get("retries") or {})
-        mode = retries.get("mode")
-        if mode is None:
-            mode = lookup.elsewhere("AWS_RETRY_MODE", "retry_mode")
-        mode = "standard" if mode is None else mode
-        checks.check_retry_mode(mode)
         attempts = retries.get("total_max_attempts")
         if attempts is None and "max_attempts" in retries:
             attempts = retries["max_attempts"] + 1
@@ -267,6 +264,11 @@ class Settings:
             if attempts is not None:
                 attempts = int(attempts)
                 checks.check_attempts(attempts, least=1)
+        mode = retries.get("mode")
+        if mode is None:
+            mode = lookup.elsewhere("AWS_RETRY_MODE", "retry_mode")
+        mode = "standard" if mode is None else mode
+        checks.check_retry_mode(mode)
         self.retry_mode = mode
         self.max_attempts = attempts or (5 if mode == "legacy" else 3)
         shown = {} if attempts is None else {"total_max_attempts": attempts}
