@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import time
 
 import pytest
 import trustme
@@ -166,3 +167,30 @@ def test_the_interpreter_ends_with_calls_in_flight(script, over, tmp_path):
             timeout=60,
         )
     assert int(printed) == 8
+
+
+@pytest.mark.parametrize("where", ["connecting", "head"])
+@pytest.mark.parametrize("step", ["call(client)", MANY], ids=["call", "many"])
+def test_the_interpreter_ends_whatever_its_threads_wait_for(where, step):
+    def end_of(url):
+        return run(
+            f"""
+            client = made(url)
+            def work():
+                {step}
+            for _ in range(4):
+                threading.Thread(target=work, daemon=True).start()
+            time.sleep(0.2)
+            print(time.time(), flush=True)
+            """,
+            url,
+            timeout=30,
+        )
+
+    if where == "connecting":
+        with deaf() as port:
+            said = end_of(f"http://127.0.0.1:{port}")
+    else:
+        with Peer(waits) as peer:
+            said = end_of(f"http://127.0.0.1:{peer.port}")
+    assert time.time() - float(said) < 5
