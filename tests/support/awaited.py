@@ -6,6 +6,7 @@ a stream of asyncio's has not (to be a file, for one), these have not either.
 
 import asyncio
 import contextlib
+import threading
 
 import sagewire
 
@@ -22,6 +23,7 @@ class AwaitedClient:
         self._client = client
         self._loop = asyncio.new_event_loop()
         self._whole = None
+        self._thread = threading.get_ident()
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -44,6 +46,7 @@ class AwaitedClient:
         view._client = self._client.with_options(**options)
         view._loop = self._loop
         view._whole = self._whole or self  # whose loop it uses
+        view._thread = self._thread
         return view
 
     def close(self):
@@ -88,6 +91,11 @@ class AwaitedClient:
             except StopAsyncIteration:
                 return
             yield item
+
+    def _let_go(self):
+        # The collector may drop what is left on a peer's thread, while this one turns the loop.
+        if threading.get_ident() == self._thread:
+            self._turn()
 
     def _turn(self):
         if not (self._loop.is_closed() or asyncio._get_running_loop()):
@@ -151,7 +159,7 @@ class StreamingBody:
     def __del__(self):
         self._body = None
         with contextlib.suppress(Exception):
-            self._client._turn()
+            self._client._let_go()
 
 
 class EventStream:

@@ -5,6 +5,7 @@ Each operation runs the pool's own loop until it is done.
 
 import asyncio
 import contextlib
+import threading
 
 from sagewire._impl import reactor, transport
 
@@ -16,6 +17,7 @@ class ReactorPool:
 
     def __init__(self, scheme, host, port, *, loop=None, twin=reactor, **settings):
         self._own = loop is None
+        self._thread = threading.get_ident()
         self.loop = asyncio.new_event_loop() if loop is None else loop
         self._address = (host.strip("[]"), port)
         self._pool = twin.Pool(self.loop, scheme, host, port, **settings)
@@ -44,6 +46,11 @@ class ReactorPool:
         if not (self.loop.is_closed() or self.loop.is_running() or asyncio._get_running_loop()):
             self.loop.call_soon(self.loop.stop)
             self.loop.run_forever()
+
+    def let_go(self):
+        """Turn for what is dropped, unless the collector drops it on a peer's thread."""
+        if threading.get_ident() == self._thread:
+            self.turn()
 
     def run(self, awaitable):
         async def waited():
@@ -128,7 +135,7 @@ class ReactorBody:
 
     def __del__(self):
         self._response = None  # dropped, and the loop lets the socket go
-        self._pool.turn()
+        self._pool.let_go()
 
     def readinto(self, buffer):
         view = memoryview(buffer).cast("B")
