@@ -23,6 +23,7 @@ from sagewire.exceptions import InvalidArgumentError, NoCredentialsError, ParamV
 from sagewire.sigv4 import Credentials
 from tests.reactor.conftest import settle
 from tests.support import frames
+from tests.support.pauses import thread_clock
 from tests.support.peer import Peer, answer
 
 KEYS = {
@@ -82,10 +83,10 @@ def kept() -> list[int]:
 
 async def beats(until: "asyncio.Future[Any]") -> float:
     """Beat every millisecond until something is done; return the longest pause in seconds."""
-    longest, last = 0.0, time.perf_counter()
+    longest, last = 0.0, thread_clock()
     while not until.done():
         await asyncio.sleep(0.001)
-        now = time.perf_counter()
+        now = thread_clock()
         longest, last = max(longest, now - last), now
     return longest
 

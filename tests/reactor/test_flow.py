@@ -6,6 +6,7 @@ import time
 
 from sagewire import implementation
 from tests.reactor.conftest import Origin, read, settle
+from tests.support.pauses import thread_clock
 from tests.support.peer import Peer, answer, answers
 
 MIB = 1 << 20
@@ -87,10 +88,10 @@ class Heart:
         self._task.cancel()
 
     async def _beat(self):
-        last = time.perf_counter()
+        last = thread_clock()
         while True:
             await asyncio.sleep(0)
-            now = time.perf_counter()
+            now = thread_clock()
             self.longest = max(self.longest, now - last)
             last = now
 
