@@ -451,6 +451,7 @@ def test_a_closed_client_holds_nothing_and_goes_on(run: Any) -> None:
     """Its poll descriptor included, although the client is still there."""
 
     async def main() -> None:
+        gc.collect()  # what other tests have left is not to go meanwhile
         with Peer(echo) as peer:
             before = descriptors()
             client = client_of(peer)

@@ -58,14 +58,15 @@ def test_an_ill_container_is_left_out(boto, container, other_container):
     with LocalEndpoint({"model": [container.url, other_container.url]}, ping_seconds=0.1) as local:
         client = boto(local)
 
-        def asked():
-            seen = [json.loads(invoke(client)) for _ in range(8)]
+        def asked(times=8):
+            seen = [json.loads(invoke(client)) for _ in range(times)]
             return {f"http://{dict(each['headers'])['host']}" for each in seen}
 
         eventually(asked, {container.url, other_container.url})
         # Whoever gets it says from now on that it is ill, and answers all the same.
         invoke(client, b"pinged ill")
-        eventually(lambda: len(asked()), 1)
+        # Eight may be one's by chance, now and then; as many more are not.
+        eventually(lambda: len(asked(40)), 1)
         (well,) = asked()
         with LocalEndpoint({"model": well}, ping_seconds=0) as direct:
             invoke(boto(direct), b"pinged ill")

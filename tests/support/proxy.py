@@ -52,6 +52,11 @@ class Proxy:
         for sock in [self._listener, *self._sockets]:
             sock.close()
 
+    def join(self):
+        """Wait until no connection is served any more."""
+        for thread in self._threads[1:]:
+            thread.join(PATIENCE_SECONDS)
+
     def _spawn(self, target, *arguments):
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)

@@ -126,6 +126,7 @@ def test_a_stale_tunnel_inside_tls_is_replaced(through, server_tls, trusting):
         for _ in range(3):
             assert exchange(pool).read() == b"{}"
             peer.join()
+            proxy.join()  # the end of the connection has reached us, too
         assert peer.connections == 3
 
 

@@ -164,7 +164,9 @@ class Crew:
                 outcome["Body"] = outcome["Body"].read()
             except BaseException as error:  # noqa: BLE001 - it is the caller's, in another thread
                 outcome = Failed(error)
-            done.put((number, outcome))
+            # A thread may wait for outcomes while the interpreter ends: not for what that made.
+            if not self._stopped.is_set():
+                done.put((number, outcome))
             # Nothing of a call is kept until the next one comes.
             del job, request, outcome
 
