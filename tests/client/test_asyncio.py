@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -488,6 +489,29 @@ def test_a_proxy_whose_name_nobody_knows(run: Any) -> None:
         client = sagewire.async_client(endpoint_url="http://h.test", **KEYS, config=config)
         with pytest.raises(sagewire.exceptions.ProxyConnectionError, match=r"nobody\.invalid"):
             await client.invoke_endpoint(EndpointName="ep", Body=b"")
+
+    run(main)
+
+
+def test_a_call_that_has_failed_leaves_nothing(run: Any) -> None:
+    def answers_once(link: Any) -> None:
+        link.request()
+        link.send(answer(b"x"))
+        link.request()
+
+    async def main() -> None:
+        with Peer(answers_once) as peer:
+            config = sagewire.Config(retries={"total_max_attempts": 1})
+            client = client_of(peer, config=config)
+            result = await client.invoke_endpoint(EndpointName="ep", Body=b"x")
+            assert await result["Body"].read() == b"x"
+            try:  # a new name goes the long way, over the idle connection
+                await client.invoke_endpoint(EndpointName="other", Body=b"x")
+            except sagewire.exceptions.ConnectionClosedError as error:
+                gone = weakref.ref(error)
+            await asyncio.sleep(0)  # the turn that woke this task still has it in hand
+            gc.collect()
+            assert gone() is None
 
     run(main)
 

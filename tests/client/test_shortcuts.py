@@ -1,6 +1,8 @@
 """The short way of a call: when it is taken, and what ends it."""
 
+import gc
 import os
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +103,51 @@ def test_a_learnt_offset_holds_from_the_next_call_on(server: CaptureServer) -> N
         call(client)
     dates = [request.header("x-amz-date") for request in server.requests]
     assert dates == ["20260102T030405Z", "20260102T030505Z"]
+
+
+def test_a_client_that_has_learnt_the_time_goes_when_it_is_dropped(server: CaptureServer) -> None:
+    def clock() -> float:
+        return 1767323045.0
+
+    client = made(server)
+    client._ambient.now = clock
+    client._ambient.offset += 60
+    call(client)
+    assert client._book
+    gone = weakref.ref(clock)
+    del client, clock
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"x-{number}" for number in range(64)],
+        [f"x-{number}" for number in range(90)],
+        ["x-twice"] * 70,
+        ["content-type", "x-amzn-requestid", "x-twice", "x-twice"],
+    ],
+    ids=["64", "90", "one name 70 times", "repeats"],
+)
+def test_odd_headers_are_those_of_the_long_way(
+    clean_environment: pytest.MonkeyPatch, long: Long, names: list[str]
+) -> None:
+    def head(value: str) -> bytes:
+        lines = [f"{name}: {value}{place}" for place, name in enumerate(names)]
+        more = [f"Content-Type: text/{value}", f"x-amzn-RequestId: {value}", "Content-Length: 2"]
+        return "\r\n".join(["HTTP/1.1 200 OK", *lines, *more, "", "{}"]).encode()
+
+    with CaptureServer([head("a"), head("b"), head("b")]) as server:
+        client = made(server)
+        call(client)
+        short = call(client)
+        assert long.calls == 1
+        client.meta.events.register("before-send", lambda **_event: None)
+        hooked = call(client)
+    for result in (short, hooked):
+        del result["Body"]
+    assert list(short.items()) == list(hooked.items())
 
 
 def test_a_first_attempt_that_fails_is_the_first_of_its_call(

@@ -39,7 +39,8 @@ def renewed(
     # Their calls are not all the same: some wait, some give back what others took, some are traced.
     if policy.limiter is not None or policy.spent or outgoing.in_lambda:
         return None
-    book, changes = core.books.of(options), core.books.changes
+    # Asked in this order: a book that is thrown out after that has changed, too.
+    changes, book = core.books.changes, core.books.of(options)
     known = book.get(operation)
     if known is not None and not known.is_over():
         return None

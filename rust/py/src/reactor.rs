@@ -136,7 +136,7 @@ impl Reactor {
         for (key, result) in finished {
             let Some(wait) = lock(&this.waiting).remove(&key) else { continue };
             let made = Self::made(slf, key, &wait.get().call, wait.get().short.as_ref(), result);
-            let callbacks = wait.get().resolve(made);
+            let callbacks = wait.get().resolve(py, made);
             over.push((wait, callbacks));
         }
         Self::look_ahead(slf)?;
@@ -343,10 +343,11 @@ impl Reactor {
         done: Option<Result<Outcome>>,
     ) -> PyResult<Bound<'py, ReactorWait>> {
         let this = slf.get();
+        let py = slf.py();
         let waits = done.is_none();
         let done = done.map(|result| Self::made(slf, key, call, short.as_ref(), result));
-        let wait = ReactorWait::new(slf.clone().unbind(), key, Arc::clone(call), short, done);
-        let wait = Bound::new(slf.py(), wait)?;
+        let wait = ReactorWait::new(py, slf.clone().unbind(), key, Arc::clone(call), short, done);
+        let wait = Bound::new(py, wait)?;
         if waits {
             let before = lock(&this.waiting).insert(key, wait.clone().unbind());
             drop(before);

@@ -291,7 +291,7 @@ impl ReactorResponse {
         }
         let Some(wait) = waiting else { return Ok(()) };
         let wait = wait.bind(py);
-        let callbacks = wait.get().resolve(Err(self.call.failed(py, TransportError::Closed)));
+        let callbacks = wait.get().resolve(py, Err(self.call.failed(py, TransportError::Closed)));
         ReactorWait::call_soon(wait, callbacks)
     }
 

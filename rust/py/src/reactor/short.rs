@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sagewire_net::reactor::{Answer, Key, Outcome};
@@ -57,6 +58,10 @@ impl Short {
             let short = Self { shortcut: shortcut.clone().unbind(), identity, begun };
             Reactor::wait(reactor, key, &call, Some(short), done).map(Some)
         })
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.shortcut)
     }
 
     /// The call's result, or how its first attempt ended.

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyStopIteration, PySystemExit};
+use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt, PyStopIteration, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -43,17 +43,27 @@ type Callbacks = Vec<(Py<PyAny>, Py<PyAny>)>;
 
 enum Fate {
     Waiting,
-    Done(PyResult<Py<PyAny>>),
+    Done(Py<PyAny>),
+    /// As an object, for the collector to see: its traceback leads back to whoever waited, and so
+    /// to the wait.
+    Failed(Py<PyBaseException>),
     /// With the message that came with it.
     Cancelled(Option<Py<PyAny>>),
 }
 
 impl Fate {
+    fn of(py: Python<'_>, result: PyResult<Py<PyAny>>) -> Self {
+        match result {
+            Ok(value) => Self::Done(value),
+            Err(error) => Self::Failed(error.into_value(py)),
+        }
+    }
+
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Self::Waiting => Err(InvalidStateError::new_err("Result is not set.")),
-            Self::Done(Ok(value)) => Ok(value.clone_ref(py)),
-            Self::Done(Err(error)) => Err(error.clone_ref(py)),
+            Self::Done(value) => Ok(value.clone_ref(py)),
+            Self::Failed(error) => Err(PyErr::from_value(error.bind(py).clone().into_any())),
             Self::Cancelled(None) => Err(CancelledError::new_err(())),
             Self::Cancelled(Some(message)) => {
                 Err(CancelledError::new_err((message.clone_ref(py),)))
@@ -117,8 +127,8 @@ impl ReactorWait {
     /// Return what the operation raised, if it did.
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         match &lock(&self.state).fate {
-            Fate::Done(Ok(_)) => Ok(None),
-            Fate::Done(Err(error)) => Ok(Some(error.clone_ref(py).into_value(py).into_any())),
+            Fate::Done(_) => Ok(None),
+            Fate::Failed(error) => Ok(Some(error.clone_ref(py).into_any())),
             Fate::Waiting => Err(InvalidStateError::new_err("Exception is not set.")),
             cancelled @ Fate::Cancelled(_) => cancelled.result(py).map(|_| None),
         }
@@ -178,10 +188,15 @@ impl ReactorWait {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.reactor)?;
+        if let Some(short) = &self.short {
+            short.traverse(&visit)?;
+        }
         // Nobody holds a lock while the interpreter may collect.
         let Ok(state) = self.state.try_lock() else { return Ok(()) };
-        if let Fate::Done(Ok(value)) | Fate::Cancelled(Some(value)) = &state.fate {
-            visit.call(value)?;
+        match &state.fate {
+            Fate::Done(value) | Fate::Cancelled(Some(value)) => visit.call(value)?,
+            Fate::Failed(error) => visit.call(error)?,
+            Fate::Waiting | Fate::Cancelled(None) => {}
         }
         for (callback, context) in &state.callbacks {
             visit.call(callback)?;
@@ -199,13 +214,14 @@ impl ReactorWait {
 impl ReactorWait {
     /// An operation in progress, or one that is over already.
     pub(super) fn new(
+        py: Python<'_>,
         reactor: Py<Reactor>,
         key: Key,
         call: Arc<Call>,
         short: Option<Short>,
         done: Option<PyResult<Py<PyAny>>>,
     ) -> Self {
-        let fate = done.map_or(Fate::Waiting, Fate::Done);
+        let fate = done.map_or(Fate::Waiting, |result| Fate::of(py, result));
         let state = Mutex::new(State { blocking: false, fate, callbacks: Vec::new() });
         Self { reactor, key, call, short, state }
     }
@@ -232,8 +248,8 @@ impl ReactorWait {
     }
 
     /// Gives it its result; what is to run now.
-    pub(super) fn resolve(&self, result: PyResult<Py<PyAny>>) -> Callbacks {
-        self.end(Fate::Done(result)).unwrap_or_default()
+    pub(super) fn resolve(&self, py: Python<'_>, result: PyResult<Py<PyAny>>) -> Callbacks {
+        self.end(Fate::of(py, result)).unwrap_or_default()
     }
 
     /// Has the loop run callbacks.

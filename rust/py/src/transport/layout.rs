@@ -31,8 +31,8 @@ struct Place {
     number: usize,
 }
 
-/// Which of an answer's headers differ from those of the first one, a bit each.
-type Changed = u64;
+/// Which of an answer's headers differ from those of the first one, a bit each; `None` if any may.
+type Changed = Option<u64>;
 
 impl Layout {
     /// Asks `describe` what an answer with this head is: its metadata, the keys there whose values
@@ -85,10 +85,10 @@ impl Layout {
         head: &ResponseHead,
     ) -> PyResult<(Bound<'py, PyDict>, Changed)> {
         if !self.is_plain {
-            return Ok((header_dict(py, head)?.into_bound(py), Changed::MAX));
+            return Ok((header_dict(py, head)?.into_bound(py), None));
         }
         let headers = self.headers.bind(py).copy()?;
-        let mut changed = 0;
+        let mut changed = 0_u64;
         let values = self.first.fields().zip(head.fields()).zip(&self.keys);
         for (number, ((kept, (_, value)), key)) in values.enumerate() {
             if kept.1 != value {
@@ -96,7 +96,7 @@ impl Layout {
                 changed |= 1 << number;
             }
         }
-        Ok((headers, changed))
+        Ok((headers, Some(changed)))
     }
 
     /// The `ResponseMetadata` of an answer with these headers.
@@ -128,7 +128,7 @@ fn fill(
     (headers, changed): &(Bound<'_, PyDict>, Changed),
 ) -> PyResult<()> {
     for place in places {
-        if changed >> place.number & 1 == 1 {
+        if changed.is_none_or(|changed| changed >> place.number & 1 == 1) {
             items.set_item(&place.key, headers.as_any().get_item(&place.header)?)?;
         }
     }

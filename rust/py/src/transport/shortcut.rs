@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString, PyTuple};
@@ -232,6 +233,13 @@ impl Shortcut {
                 error.map(|(url, error)| Failure { url, seconds: timeout, error }.into_py(py));
             first_attempt(py, order.identity, begun, response, error).map(Some)
         })
+    }
+
+    /// A clock that has been corrected leads back to the client's book, and so to the shortcut.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.now)?;
+        visit.call(&self.new_id)?;
+        visit.call(&self.describe)
     }
 }
 
