@@ -1,7 +1,8 @@
 """The command line: `sagewire invoke`, `sign`, `serve` and `bench`.
 
-Results go to standard output and nothing else does. Exit codes: 0 for success, 1 when the service
-or the connection said no, 2 for a command line or a configuration that cannot be.
+Results go to standard output and nothing else does. Exit codes: 0 for success, 1 when the service,
+the connection or the output said no, 2 for a command line or a configuration that cannot be, 130
+when interrupted.
 """
 
 import argparse
