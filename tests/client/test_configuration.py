@@ -4,8 +4,7 @@ import contextlib
 import os
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sagewire.exceptions import (
     ReadTimeoutError,
 )
 from tests.support.capture import Captured, CaptureServer
+from tests.support.deaf import deaf
 
 ERROR_500 = b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
 KEYS = {"aws_access_key_id": "AKID", "aws_secret_access_key": "secret"}
@@ -74,26 +74,12 @@ def user_agent_appid() -> None:
     assert " app/my-app" in value
 
 
-@contextlib.contextmanager
-def deaf() -> Iterator[str]:
-    """Yield the URL of a port that accepts no connection: its queue is full."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                waiting.connect(listener.getsockname())
-        time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def connect_timeout() -> None:
     config = sagewire.Config(connect_timeout=0.2, retries={"total_max_attempts": 1})
-    with deaf() as url, pytest.raises(ConnectTimeoutError):
-        made(config, endpoint_url=url).invoke_endpoint(EndpointName="ep", Body=b"")
+    with deaf() as port:
+        client = made(config, endpoint_url=f"http://127.0.0.1:{port}")
+        with pytest.raises(ConnectTimeoutError):
+            client.invoke_endpoint(EndpointName="ep", Body=b"")
 
 
 def read_timeout() -> None:

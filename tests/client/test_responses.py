@@ -19,6 +19,7 @@ from tests.client.differences import ANY, RESPONSES, changed
 from tests.support import vectors
 from tests.support.awaited import AwaitedClient
 from tests.support.capture import CaptureServer
+from tests.support.deaf import deaf
 
 OPERATIONS = (
     "invoke_endpoint",
@@ -39,21 +40,6 @@ NOT_ASYNCIOS = {
     *("buffered", "closed", "fileno", "isatty", "json", "readline", "readlines", "seek"),
     *("seekable", "textio", "truncate", "writable", "write"),
 }
-
-
-@contextlib.contextmanager
-def unanswering() -> Iterator[int]:
-    """Yield a port where connections are never accepted: its backlog is full."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", port))
-        yield port
 
 
 @contextlib.contextmanager
@@ -84,7 +70,7 @@ def peer(case: dict[str, Any], tls: Any) -> Iterator[tuple[Callable[..., Any], A
     elif script == "dns":
         yield (lambda host, port: (host, port)), None
     elif script == "connect-timeout":
-        with unanswering() as port:
+        with deaf() as port:
             yield (lambda _host, _port: ("127.0.0.1", port)), None
     elif case.get("plain_on_tls"):
         with speechless() as port:

@@ -12,6 +12,7 @@ import pytest
 import sagewire
 from tests.faults.drivers import DRIVERS
 from tests.support import frames
+from tests.support.deaf import deaf
 from tests.support.faults import FAULTS, LONG_SECONDS, SHORT_SECONDS
 from tests.support.peer import Peer, answer
 
@@ -157,15 +158,8 @@ def test_nobody_is_there(driver, ca_path, operation, over):
 @OVER
 @OPERATIONS
 def test_nobody_takes_the_connection(driver, ca_path, operation, over):
-    with nothing_left_behind(), contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        url = f"{'https' if over == 'tls' else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
+    with nothing_left_behind(), deaf() as port:
+        url = f"{'https' if over == 'tls' else 'http'}://127.0.0.1:{port}"
         _, error = turn(driver, url, ca_path, operation, connect_timeout=SHORT_SECONDS)
     assert name_of(error) == "ConnectTimeoutError"
 

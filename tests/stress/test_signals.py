@@ -1,7 +1,5 @@
 """Ctrl-C, wherever a call is waiting, and the interpreter's end with calls in flight."""
 
-import contextlib
-import socket
 import ssl
 import time
 
@@ -10,6 +8,7 @@ import trustme
 
 from tests.stress.conftest import PRELUDE, run
 from tests.support import names
+from tests.support.deaf import deaf
 from tests.support.peer import Peer, answer
 
 PROMPTLY_SECONDS = 0.1
@@ -108,20 +107,6 @@ def test_ctrl_c_in_the_handshake(step):
     with Peer(lambda link: link.stall()) as peer:
         printed = run(INTERRUPTED.format(step=step), f"https://127.0.0.1:{peer.port}")
     assert_prompt(printed)
-
-
-@contextlib.contextmanager
-def deaf():
-    """Hold a port that takes no connection."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("step", ["call(client)", MANY], ids=["call", "many"])

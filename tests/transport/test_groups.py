@@ -1,7 +1,6 @@
 """Groups of a pool: their connections are ended together, and nobody else's."""
 
 import contextlib
-import socket
 import threading
 import time
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import pytest
 
 from sagewire._impl import transport
 from sagewire.exceptions import ConnectionClosedError, ResponseStreamingError
+from tests.support.deaf import deaf
 from tests.support.peer import Peer, answer
 from tests.support.proxy import Proxy
 from tests.transport.conftest import URL
@@ -66,17 +66,9 @@ def test_ending_a_group_ends_what_waits_in_it(pools, server_tls, trusting, targe
 
 
 @contextlib.contextmanager
-def deaf():
-    """Stand for a peer that takes no connection."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield SimpleNamespace(host="127.0.0.1", port=listener.getsockname()[1])
+def full_queue():
+    with deaf() as port:
+        yield SimpleNamespace(host="127.0.0.1", port=port)
 
 
 def stalled_handshake():
@@ -87,11 +79,11 @@ def stalled_proxy():
     return Proxy(answer="stall")
 
 
-@pytest.mark.parametrize("way", [deaf, stalled_handshake, stalled_proxy])
+@pytest.mark.parametrize("way", [full_queue, stalled_handshake, stalled_proxy])
 def test_ending_a_group_ends_what_is_on_its_way(pools, trusting, way):
     """A look-up as well: tests/transport/test_lookup.py."""
     with way() as peer:
-        settings = {} if way is deaf else {"scheme": "https", "tls": trusting}
+        settings = {} if way is full_queue else {"scheme": "https", "tls": trusting}
         if way is stalled_proxy:
             settings["proxy"] = transport.Proxy(peer.url, peer.host, peer.port, True, None, None)
         pool = pools(peer, connect_timeout=60.0, **settings)

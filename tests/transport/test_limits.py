@@ -1,7 +1,6 @@
 """Time-outs and deadlines: which one ends a wait, when, and in which words."""
 
 import itertools
-import socket
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from sagewire.exceptions import (
     DeadlineExceededError,
     ReadTimeoutError,
 )
+from tests.support.deaf import deaf
 from tests.support.pauses import thread_clock
 from tests.support.peer import Peer, answer, answers
 from tests.transport.conftest import URL
@@ -51,20 +51,8 @@ def deadline_words(seconds, stage):
 
 @pytest.fixture
 def full_port():
-    """Return a port whose backlog is full, so that nobody gets in: connecting waits."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        waiting = []
-        for _ in range(4):
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
-            waiting.append(one)
-        time.sleep(0.05)
-        yield listener.getsockname()[1]
-        for one in waiting:
-            one.close()
+    with deaf() as port:
+        yield port
 
 
 def test_no_answer_in_time(call, pools):
