@@ -496,7 +496,8 @@ def test_an_iterator_is_not_sent_again() -> None:
 
 
 def test_numpys_arrays_are_buffers_and_its_objects_are_not() -> None:
-    numpy = pytest.importorskip("numpy")
+    import numpy
+
     from sagewire.model.report import is_buffer
 
     assert is_buffer(numpy.zeros((2, 3), "f4"))
