@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import socket
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.admin import eventually, free_port, get
 from tests.support.commands import run, serving
 from tests.support.containers import started
 from tests.support.files import wait_for
@@ -182,16 +184,18 @@ def test_a_full_disk_refuses_and_loses_nothing(boto, file, tmp_path, queue):
 
 
 def test_results_wait_for_a_full_disk(boto, file, tmp_path, queue):
+    port = free_port()
     with started() as container:
-        text = f'[endpoints.e]\nurl = "{container.url}"\n{queue}'
+        text = f'[endpoints.e]\nurl = "{container.url}"\n{queue}[admin]\nport = {port}\n'
         with serving("--config", file(text)) as serve:
             pid, unlimited = serve.process.pid, resource.RLIM_INFINITY
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (8_000_000, unlimited))
             answer = boto(serve).invoke_endpoint_async(
                 EndpointName="e", Body=b"size 9000000", Filename="large"
             )
             place = tmp_path / "s3" / answer["OutputLocation"].removeprefix("s3://")
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (8_000_000, unlimited))
-            time.sleep(0.7)
+            refused = re.compile(r"^sagewire_queue_unwritten [1-9]", re.MULTILINE)
+            assert eventually(lambda: refused.search(get(port, "/metrics")[1]))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
             assert len(wait_for(place)) == 9_000_000
             assert [each.name for each in place.parent.iterdir()] == ["large"]

@@ -12,19 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sagewire.sigv4 import Credentials, Verifier
+from tests.support.admin import eventually
 from tests.support.commands import serving
 from tests.support.containers import started
 
 PURE = os.environ.get("SAGEWIRE_PURE", "0") != "0"
 pytestmark = pytest.mark.skipif(PURE, reason="serve needs the native implementation")
 CREDENTIALS = '[[credentials]]\naccess_key_id = "AKID"\nsecret_access_key = "S3CRET"\n'
-
-
-def eventually(check, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := check()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def local_file(tmp_path, location):
 
 
 def written(path):
-    return eventually(path.exists) and path.read_bytes()
+    return eventually(path.exists, 60) and path.read_bytes()
 
 
 def test_results_and_failures_are_objects(boto, file, tmp_path):
@@ -170,7 +164,7 @@ def test_nothing_accepted_is_lost_when_the_process_is_killed(boto, file, tmp_pat
             threads = [threading.Thread(target=keep_calling) for _ in range(4)]
             for thread in threads:
                 thread.start()
-            assert eventually(lambda: len(accepted) >= 60)
+            assert eventually(lambda: len(accepted) >= 60, 60)
             serve.process.kill()
             serve.process.wait()
             for thread in threads:
@@ -262,7 +256,7 @@ def test_objects_in_s3(boto, file, s3):
             client = boto(serve)
             accepted = client.invoke_endpoint_async(EndpointName="e", Body=b"chunked a b")
             place = accepted["OutputLocation"].removeprefix("s3:/")
-            assert eventually(lambda: s3.objects.get(place)) == b"ab"
+            assert eventually(lambda: s3.objects.get(place), 60) == b"ab"
             missing = client.invoke_endpoint_async(EndpointName="e", InputLocation="s3://inputs/b")
             place = missing["FailureLocation"].removeprefix("s3:/")
-            assert b"cannot be read" in eventually(lambda: s3.objects.get(place))
+            assert b"cannot be read" in eventually(lambda: s3.objects.get(place), 60)

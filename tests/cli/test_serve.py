@@ -1,6 +1,5 @@
 """`sagewire serve`: flags and files, signals, the admin port, limits, TLS and the access log."""
 
-import http.client
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import trustme
 from botocore.exceptions import ClientError, HTTPClientError
 
 from tests.house.sources import ROOT
+from tests.support.admin import eventually, free_port, get
 from tests.support.commands import COMMAND, environment, run, serving
 from tests.support.containers import started
 from tests.support.raw_http import connect, exchange, receive_all, receive_answer, signed
@@ -40,27 +40,6 @@ def file(tmp_path):
 def invoke(client, body=b"x", **members):
     answer = client.invoke_endpoint(EndpointName="e", Body=body, **members)
     return {**answer, "Body": answer["Body"].read()}
-
-
-def get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    return response.status, text
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def eventually(check, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := check()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 # Flags
