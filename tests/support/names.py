@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-NAME_SERVER = "127.0.0.153"
+# A process's own, since the suites of both implementations may run beside each other.
+NAME_SERVER = f"127.53.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}"
 
 # What every script may use.
 PRELUDE = """
