@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.cli.conftest import CREDENTIALS
 from tests.support.admin import eventually, free_port, get
 from tests.support.commands import run, serving
 from tests.support.containers import started
@@ -20,20 +21,13 @@ from tests.support.raw_http import connect, receive_all, signed
 
 PURE = os.environ.get("SAGEWIRE_PURE", "0") != "0"
 pytestmark = pytest.mark.skipif(PURE, reason="serve needs the native implementation")
-CREDENTIALS = '[[credentials]]\naccess_key_id = "AKID"\nsecret_access_key = "S3CRET"\n'
 NULL = '[endpoints.e]\nurl = "null:"\n'
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Write a configuration whose server takes any free port; return its path."""
-
-    def write(text, server=""):
-        path = tmp_path / "serve.toml"
-        path.write_text(f"[server]\nport = 0\nping_seconds = 0\n{server}\n{text}{CREDENTIALS}")
-        return str(path)
-
-    return write
+def file(file):
+    """Write a configuration as elsewhere, of a service that pings nobody; return its path."""
+    return lambda text, server="": file(text, f"ping_seconds = 0\n{server}")
 
 
 @pytest.fixture

@@ -21,20 +21,7 @@ from tests.support.raw_http import connect, exchange, receive_all, receive_answe
 
 PURE = os.environ.get("SAGEWIRE_PURE", "0") != "0"
 pytestmark = pytest.mark.skipif(PURE, reason="serve needs the native implementation")
-CREDENTIALS = '[[credentials]]\naccess_key_id = "AKID"\nsecret_access_key = "S3CRET"\n'
 NULL = '[endpoints.e]\nurl = "null:"\n'
-
-
-@pytest.fixture
-def file(tmp_path):
-    """Write a configuration whose server takes any free port; return its path."""
-
-    def write(text, server=""):
-        path = tmp_path / "serve.toml"
-        path.write_text(f"[server]\nport = 0\n{server}\n{text}{CREDENTIALS}")
-        return str(path)
-
-    return write
 
 
 def invoke(client, body=b"x", **members):

@@ -47,35 +47,17 @@ class Ways:
         shortcut = shortcuts.renewed(
             self._core, self._sender, INVOKE_ENDPOINT, self._client._options
         )
-        twin = pure.Shortcut(
-            pure.Template(url[7:], self._core.settings.user_agent(), []),
-            pure.Pool("http", "127.0.0.1", peer.port),
-            pure_sigv4.Signer(*KEYS.values(), "us-east-1", "sagemaker", True, True, False),
-            NOW,
-            "attempt=1; max=1",
-            65_536,
-            self._targets.kept,
-            INVOKE_ENDPOINT.text_headers,
-            INVOKE_ENDPOINT.nonempty,
-            lambda: NOW,
-            lambda: ID,
-            lambda *answer: layout(
-                INVOKE_ENDPOINT, {"MaxAttemptsReached": True, "RetryAttempts": 0}, *answer
-            ),
-            Result,
-            BODIES["blob"],
-        )
+        pool = pure.Pool("http", "127.0.0.1", peer.port)
+        twin = self._shortcut(pure, pure_sigv4, url, pool, BODIES["blob"])
         self.native = lambda parameters: shortcut.invoke(parameters, None)
         self.pure = lambda parameters: twin.invoke(parameters, None)
         self.native_awaited = self._awaited(native, native_reactor, native_sigv4, url)
         self.pure_awaited = self._awaited(pure, pure_reactor, pure_sigv4, url)
 
-    def _awaited(self, transport, reactor, sigv4, url):
-        """Return what makes a call on a loop, and waits for it."""
-        pool = ReactorPool("http", "127.0.0.1", self._peer.port, twin=reactor)
-        shortcut = transport.Shortcut(
+    def _shortcut(self, transport, sigv4, url, pool, make_body):
+        return transport.Shortcut(
             transport.Template(url[7:], self._core.settings.user_agent(), []),
-            None,
+            pool,
             sigv4.Signer(*KEYS.values(), "us-east-1", "sagemaker", True, True, False),
             NOW,
             "attempt=1; max=1",
@@ -89,6 +71,17 @@ class Ways:
                 INVOKE_ENDPOINT, {"MaxAttemptsReached": True, "RetryAttempts": 0}, *answer
             ),
             Result,
+            make_body,
+        )
+
+    def _awaited(self, transport, reactor, sigv4, url):
+        """Return what makes a call on a loop, and waits for it."""
+        pool = ReactorPool("http", "127.0.0.1", self._peer.port, twin=reactor)
+        shortcut = self._shortcut(
+            transport,
+            sigv4,
+            url,
+            None,
             lambda response, length: StreamingBody(ReactorBody(pool, response), length),
         )
         assert shortcut.invoke({}, None) is None
