@@ -1,6 +1,8 @@
 """What all tests share: which implementation they run on, and how hard Hypothesis tries."""
 
+import gc
 import os
+from collections.abc import Iterator
 
 # Before botocore is imported: with awscrt, which `make bench` installs, boto3 is another oracle
 # (another order of headers, other presigned URLs) than the one that is recorded and equalled.
@@ -38,3 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"sagewire {sagewire.__version__}, implementation: {sagewire.implementation}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_nothing() -> Iterator[None]:
+    """Have a socket that nobody closed fail its module, not where the collector happens to run."""
+    yield
+    gc.collect()

@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextvars
+import gc
 import itertools
 import os
 import subprocess
@@ -21,21 +22,23 @@ BROKEN = answer(b'{"Message": "m"}', status=424, headers=[(b"x-amzn-ErrorType", 
 PATIENCE_SECONDS = 10
 
 
+def client_of(peer, **settings):
+    retries = settings.pop("retries", {"total_max_attempts": 1})
+    return sagewire.client(
+        region_name="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{peer.port}",
+        aws_access_key_id="AKID",
+        aws_secret_access_key="SECRET",
+        config=sagewire.Config(retries=retries, **settings),
+    )
+
+
 @pytest.fixture
 def opened(clean_environment):
     made = []
 
     def client(peer, **settings):
-        retries = settings.pop("retries", {"total_max_attempts": 1})
-        made.append(
-            sagewire.client(
-                region_name="us-east-1",
-                endpoint_url=f"http://127.0.0.1:{peer.port}",
-                aws_access_key_id="AKID",
-                aws_secret_access_key="SECRET",
-                config=sagewire.Config(retries=retries, **settings),
-            )
-        )
+        made.append(client_of(peer, **settings))
         return made[-1]
 
     yield client
@@ -139,6 +142,20 @@ def test_requests_are_taken_as_results_are_and_by_the_same_thread(opened):
         results.close()
     assert users == {threading.get_ident()}
     assert our_threads() == []
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_a_client_that_is_collected_closes_its_connections_silently():
+    # As boto3's does, whatever of it the collector meets first, hence some rounds. A socket that
+    # nobody closed would warn, and warnings are errors here.
+    with Peer(echo) as peer:
+        for number in range(60):
+            if number % 3 == 0:
+                gc.collect()
+            results = client_of(peer).invoke_many(numbered(3), concurrency=2)
+            assert [result["Body"] for result in results] == [b"0", b"1", b"2"]
+            del results
+        gc.collect()
 
 
 def test_nothing_to_do(opened):

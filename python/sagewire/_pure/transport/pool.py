@@ -3,6 +3,8 @@
 import os
 import select
 import threading
+import weakref
+from contextlib import suppress
 from functools import partial
 
 from sagewire._pure.transport.connect import connect
@@ -32,9 +34,11 @@ class Pool:
     what it inherited belongs to its parent.
     """
 
+    # The same list for a pool's life, since its finalizer has it.
     _idle: "list[socket.socket]"
 
     __slots__ = (
+        "__weakref__",
         "_busy",
         "_connect_timeout",
         "_host",
@@ -76,6 +80,8 @@ class Pool:
         self._keepalive = tcp_keepalive
         self._proxy = proxy
         self._idle = []
+        # Not `__del__`: of a cycle, the collector may finalize the sockets before their pool.
+        weakref.finalize(self, _close_all, self._idle)
         self._start_afresh()
 
     def take(self, url: str, timeout: "float | None") -> Connection:
@@ -133,9 +139,9 @@ class Pool:
         if self._owner != os.getpid():
             self._start_afresh()
         with self._lock:
-            dropped, self._idle = self._idle, []
-        for idle in dropped:
-            idle.close()
+            dropped = self._idle[:]
+            self._idle.clear()
+        _close_all(dropped)
 
     def snapshot(self) -> tuple[int, int, int, int]:
         """Return how many connections are open, busy and idle, and how many calls wait for one."""
@@ -213,9 +219,9 @@ class Pool:
         """Drop idle connections that were kept for a group."""
         with self._lock:
             surplus = max(0, len(self._idle) - self._max_idle)
-            dropped, self._idle = self._idle[:surplus], self._idle[surplus:]
-        for idle in dropped:
-            idle.close()
+            dropped = self._idle[:surplus]
+            del self._idle[:surplus]
+        _close_all(dropped)
 
     def _release(
         self, connected: "socket.socket | None", owner: "int | None" = None, room: int = 0
@@ -233,18 +239,19 @@ class Pool:
 
     def _start_afresh(self) -> None:
         # Closing closes this process's copies only; nothing is said to the peer.
-        inherited, self._idle = self._idle, []
+        _close_all(self._idle)
         self._owner = os.getpid()
         # Locks that another thread of the parent held stay locked here for ever.
         self._lock = threading.Lock()
         self._resolver = Resolver()
         self._busy = 0
-        for idle in inherited:
-            idle.close()
 
-    def __del__(self) -> None:
-        for idle in getattr(self, "_idle", ()):
-            idle.close()
+
+def _close_all(idle: "list[socket.socket]") -> None:
+    # One by one: at the interpreter's end other threads may still take from the list.
+    with suppress(IndexError):
+        while idle:
+            idle.pop().close()
 
 
 def _under(
