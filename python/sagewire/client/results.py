@@ -113,10 +113,11 @@ class Result(dict):  # type: ignore[type-arg]
     ()
     """
 
-    __slots__ = ("_attempts", "_parts", "_response")
+    __slots__ = ("_attempts", "_parts", "_request_id", "_response")
     _attempts: "tuple[tuple[Any, ...], ...]"
     _parts: "Callable[[], tuple[float, ...]]"
     # In place of the two: of a call whose only attempt brought it.
+    _request_id: "str | None"
     _response: "Any"
 
     @classmethod
@@ -149,11 +150,8 @@ class Result(dict):  # type: ignore[type-arg]
         response = getattr(self, "_response", None)
         if response is None:
             return getattr(self, "_attempts", ())
-        from sagewire.client.answers import metadata
-
-        request_id = metadata(response.status, response.headers).get("RequestId")
         *before_the_body, _ = response.timing()
-        return ((None, response.status, request_id, sum(before_the_body)),)
+        return ((None, response.status, self._request_id, sum(before_the_body)),)
 
     def _seconds(self) -> "tuple[float, ...] | None":
         response = getattr(self, "_response", None)

@@ -188,7 +188,9 @@ class Shortcut:
             made[key] = headers[header]
         made["ResponseMetadata"] = metadata
         made["Body"] = self._make_body(response, headers.get("content-length"))
-        made._response = response  # noqa: SLF001 - what it is for
+        # The caller may change the dicts; what is told of the attempts stays.
+        made._request_id = metadata.get("RequestId")  # noqa: SLF001 - what it is for
+        made._response = response  # noqa: SLF001 - as above
         return made
 
     def _plain(

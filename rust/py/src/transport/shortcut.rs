@@ -357,6 +357,7 @@ impl Shortcut {
         let layout = self.layout(py, head)?;
         let headers = layout.headers(py, head)?;
         let metadata = layout.metadata(&headers)?;
+        let request_id = metadata.get_item(intern!(py, "RequestId"))?;
         let made = layout.result(self.result.bind(py), &headers)?;
         let (headers, _) = headers;
         metadata.set_item(intern!(py, "HTTPHeaders"), &headers)?;
@@ -364,6 +365,8 @@ impl Shortcut {
         let response = make_response(answer, headers.unbind())?;
         made.set_item(intern!(py, "ResponseMetadata"), metadata)?;
         made.set_item(intern!(py, "Body"), self.make_body.of(&response, length)?)?;
+        // The caller may change the dicts; what is told of the attempts stays.
+        made.setattr(intern!(py, "_request_id"), request_id)?;
         made.setattr(intern!(py, "_response"), response)?;
         Ok(made)
     }
