@@ -18,6 +18,7 @@ from sagewire.exceptions import (
     ModelError,
     ParamValidationError,
 )
+from tests.faults.drivers import DRIVERS
 from tests.support.capture import CaptureServer
 
 KEYS = {
@@ -180,6 +181,24 @@ def test_a_line_end_in_a_header_is_refused_and_nothing_is_sent(
         "An HTTP Client raised an unhandled exception: Invalid header value b'a\\nX-Evil: 1'"
     )
     assert server.requests == []
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+def test_what_cannot_be_sent_costs_no_idle_connection(driver: Any, server: CaptureServer) -> None:
+    bodies = (b"x", b"x" * 300_000, bytearray(300_000), io.BytesIO(b"x"))
+    client = driver.open(server.url, config=sagewire.Config(retries={"total_max_attempts": 1}))
+    try:
+        for body in bodies:
+            assert driver.call(client, "invoke_endpoint", None, body)[1] is None
+            for bad in ("a\nb", "\ud800"):
+                with pytest.raises(HTTPClientError, match="Invalid header value"):
+                    client.invoke_endpoint(EndpointName="ep", Body=body, ContentType=bad)
+                assert driver.pool(client) == (1, 0, 1, 0)
+        assert driver.call(client, "invoke_endpoint", None, b"x")[1] is None
+    finally:
+        driver.close(client)
+    assert server.connections == 1
+    assert len(server.requests) == len(bodies) + 1
 
 
 def test_a_faulty_session_token_is_not_shown(server: CaptureServer) -> None:

@@ -86,18 +86,21 @@ def test_a_result_is_boto3s_dict_and_tells_of_its_attempts() -> None:
 
 @pytest.mark.usefixtures("clean_environment")
 def test_what_is_told_of_the_attempts_is_not_the_callers_to_change() -> None:
-    with CaptureServer([THROTTLED]) as server, made(server) as client:
-        with awaited(endpoint_url=server.url, **KEYS) as loops:
-            # The long way, for the throttle's sake, and the short ones.
-            for result in (call(client), call(client), call(loops), call(loops)):
-                told = reasons(result.attempts)
-                assert told[-1] == (None, 200, "req-ok")
-                metadata = result["ResponseMetadata"]
-                metadata["HTTPHeaders"]["x-amzn-requestid"] = metadata["RequestId"] = "mine"
-                assert reasons(result.attempts) == told
-                metadata["HTTPHeaders"].clear()
-                metadata.clear()
-                assert reasons(result.attempts) == told
+    with (
+        CaptureServer([THROTTLED]) as server,
+        made(server) as client,
+        awaited(endpoint_url=server.url, **KEYS) as loops,
+    ):
+        # The long way, for the throttle's sake, and the short ones.
+        for result in (call(client), call(client), call(loops), call(loops)):
+            told = reasons(result.attempts)
+            assert told[-1] == (None, 200, "req-ok")
+            metadata = result["ResponseMetadata"]
+            metadata["HTTPHeaders"]["x-amzn-requestid"] = metadata["RequestId"] = "mine"
+            assert reasons(result.attempts) == told
+            metadata["HTTPHeaders"].clear()
+            metadata.clear()
+            assert reasons(result.attempts) == told
 
 
 @pytest.mark.usefixtures("clean_environment")

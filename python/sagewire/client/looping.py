@@ -265,13 +265,13 @@ class AsyncSender:
                 call.progress,
             )
 
+        # What cannot be sent is refused before a connection is taken, or made.
+        try:
+            make_head()
+        except (UnicodeEncodeError, InvalidArgumentError):
+            raise faulty_header(request) from None
         connection = pool.take_idle(url) if streamed else None
         if connection is None:
-            # What cannot be sent is refused before anybody is connected to.
-            try:
-                make_head()
-            except (UnicodeEncodeError, InvalidArgumentError):
-                raise faulty_header(request) from None
             connection = await line.connect(url, call)
         try:
             if not streamed:

@@ -132,13 +132,23 @@ class Connection:
         if pool is not None:
             pool.drop(self._channel)
 
+    def give_back(self) -> None:
+        """Go back to the pool: nothing has been sent."""
+        if self._channel is not None and self._pool is not None:
+            pool, self._pool = self._pool, None
+            pool.give_back(self._channel)
+
     def __del__(self) -> None:
         self.close()
 
     def _start(self, deadline: "tuple[float, float] | None") -> None:
         left, whole = (None, None) if deadline is None else deadline
         self._deadline = Deadline(left, self._url, whole)
-        self._deadline.wait(None, SENDING)
+        try:
+            self._deadline.wait(None, SENDING)
+        except BaseException:
+            self.give_back()
+            raise
         self._timing.lap()
 
     async def _write(self, data: bytes) -> None:

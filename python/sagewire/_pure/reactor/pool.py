@@ -117,18 +117,22 @@ class Pool:
         taken = connection or self.take_idle(url)
         if taken is None:
             return None
-        head = template.head(
-            signer,
-            math.floor(at),
-            url,
-            target,
-            members,
-            payload,
-            len(body),
-            trace_id,
-            identity,
-            progress,
-        )
+        try:
+            head = template.head(
+                signer,
+                math.floor(at),
+                url,
+                target,
+                members,
+                payload,
+                len(body),
+                trace_id,
+                identity,
+                progress,
+            )
+        except BaseException:
+            taken.give_back()
+            raise
         return taken.attempt(head, body, deadline)
 
     def call(

@@ -96,9 +96,15 @@ class Connection:
         pieces, which are framed if the headers say `Transfer-Encoding: chunked`. `timeout` is what
         is left of the call's deadline in seconds, the body's reading included.
         """
-        return self._exchange(
-            lambda: request_head(method, target, headers), body, Deadline(timeout, self._url)
-        )
+
+        def make_head() -> "tuple[bytes, bool]":
+            try:
+                return request_head(method, target, headers)
+            except BaseException:
+                self.close()
+                raise
+
+        return self._exchange(make_head, body, Deadline(timeout, self._url))
 
     def _exchange(
         self, make_head: "Callable[[], tuple[bytes, bool]]", body: "Body", deadline: Deadline
@@ -112,6 +118,10 @@ class Connection:
         sent = True
         try:
             head, chunked = make_head()
+        except BaseException:
+            self._give_back()  # if it has not been closed: nothing has been sent
+            raise
+        try:
             self._send(head, body, chunked)
         except _BodyFailedError as failed:
             self.close()

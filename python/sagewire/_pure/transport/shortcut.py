@@ -137,7 +137,7 @@ class Shortcut:
         try:
             data = head()
         except _UnsentError:
-            connection.close()
+            connection.give_back()
             return None
         deadline = None if timeout is None else (timeout, timeout)
         return self._awaited(connection.attempt(data, body, deadline), identity, began)

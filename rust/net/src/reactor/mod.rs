@@ -392,7 +392,13 @@ impl Reactor {
             return Some(Err(TransportError::Closed.into()));
         };
         if let Err(error) = begin(conversation, &self.options) {
-            self.conversations.remove(&key.connection);
+            if conversation.is_resting() && conversation.is_over() {
+                // Nothing has been sent: it serves the next call.
+                conversation.channel.forget_outgoing();
+                self.settle(key.connection);
+            } else {
+                self.conversations.remove(&key.connection);
+            }
             return Some(Err(error));
         }
         self.advance(key.connection).map(|(_, result)| result.map_err(E::from))

@@ -76,6 +76,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Goes back to its pool as it came: nothing has been sent.
+    pub fn give_back(mut self) {
+        self.stream.outgoing.clear();
+        self.place.give_back(self.stream);
+    }
+
     /// Sends head and body, in one write as far as the system takes it.
     pub fn send(&mut self, body: &[u8]) -> Result<(), TransportError> {
         let mut head = std::mem::take(&mut self.stream.outgoing);

@@ -97,8 +97,9 @@ impl Template {
                 None => self.0.check(&order, signer, at).and_then(|()| Ok(pool.connect(end)?)),
             });
             let broken = |error| failed(Refused::Head(error));
-            let mut connection = taken.map_err(failed)?;
-            self.0.prepare(&mut connection, &order, signing, now()?, end).map_err(failed)?;
+            let connection = taken.map_err(failed)?;
+            let mut connection =
+                prepared(&self.0, connection, &order, signing, now()?, end).map_err(failed)?;
             send_pieces(py, &mut connection, body, &broken)?;
             py.detach(|| connection.receive()).map_err(broken)?
         };
@@ -120,8 +121,9 @@ pub(super) fn attempted(
     end: Option<Instant>,
     now: &dyn Fn() -> PyResult<i64>,
 ) -> PyResult<Result<transport::Response, Ended>> {
-    let exchange = |mut connection: transport::Connection, at| {
-        template.prepare(&mut connection, order, signing, at, end).map_err(Ended::Unsent)?;
+    let exchange = |connection: transport::Connection, at| {
+        let mut connection =
+            prepared(template, connection, order, signing, at, end).map_err(Ended::Unsent)?;
         connection.send(body).and_then(|()| connection.receive()).map_err(Ended::Broken)
     };
     // An idle connection is in hand at once: the time is that of a moment ago, and the interpreter
@@ -142,6 +144,24 @@ pub(super) fn attempted(
             py.detach(|| exchange(fresh, at))
         }
     })
+}
+
+/// A connection with an attempt's head ready to go; one that cannot be sent costs no connection.
+fn prepared(
+    template: &transport::Template,
+    mut connection: transport::Connection,
+    order: &Order<'_>,
+    signing: Option<(&sigv4::Signer, Payload<'_>)>,
+    at: i64,
+    end: Option<Instant>,
+) -> Result<transport::Connection, Refused> {
+    match template.prepare(&mut connection, order, signing, at, end) {
+        Ok(()) => Ok(connection),
+        Err(why) => {
+            connection.give_back();
+            Err(why)
+        }
+    }
 }
 
 /// Why an attempt has no answer.
