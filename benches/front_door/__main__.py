@@ -5,7 +5,6 @@ Verified, routed and answered by nobody beside `return 200`; forwarded to a cont
 container the other one.
 """
 
-import datetime
 import os
 import re
 import shutil
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benches.front_door import servers
-from benches.peers.machine import machine
-from benches.peers.measure import ROOT, pinned
+from benches.peers.measure import pinned
+from benches.report import keep, verdict
 
-RECORD = ROOT / "benches" / "record"
 ROUNDS = 5
 SECONDS = 3
 CONNECTIONS = 32
@@ -73,13 +71,9 @@ def in_turn(rows: dict[str, servers.Running], script: Path) -> dict[str, Figure]
     }
 
 
-def verdict(what: str, ours: Figure, peer: Figure, least: float) -> str:
-    ratio = ours.rate / peer.rate
-    met = "met" if ratio >= least else "NOT met"
-    return (
-        f"- {what}: {ratio:.2f} x its answers a second, at least {least}: {met} "
-        f"(by CPU: {peer.cpu / ours.cpu:.2f} x)"
-    )
+def beside(what: str, ours: Figure, peer: Figure, least: float) -> str:
+    by_cpu = f" (by CPU: {peer.cpu / ours.cpu:.2f})"
+    return verdict(f"answers/s / {what}", ours.rate / peer.rate, least, least=True, more=by_cpu)
 
 
 def table(title: str, figures: dict[str, Figure]) -> list[str]:
@@ -114,11 +108,7 @@ def main() -> int:
         last = server.resident_mib()
     nginx, ours = answered.values()
     forwarding, our_forwarding = forwarded.values()
-    title = f"# {datetime.date.today()}: the front door"  # noqa: DTZ011 - the machine's own date
     lines = [
-        title,
-        "",
-        f"{machine()}. {servers.nginx_version()}.",
         (
             f"Medians of {ROUNDS} interleaved rounds of {SECONDS} s: signed POSTs of 1 KiB over "
             f"{CONNECTIONS} connections, the server on one core, wrk and container on the other."
@@ -126,19 +116,14 @@ def main() -> int:
         # With other work on the cores the rates say who got more of them; CPU says what it took.
         f"Load of the machine over the last 5 minutes: {os.getloadavg()[1]:.1f}.",
         "",
-        verdict("a null answer beside nginx's return 200", ours, nginx, 0.4),
-        verdict("forwarding beside nginx's proxy_pass", our_forwarding, forwarding, 0.7),
+        beside("those of nginx's return 200, a null answer", ours, nginx, 0.4),
+        beside("those of nginx's proxy_pass, forwarding", our_forwarding, forwarding, 0.7),
         f"- memory over {calls:,} calls: {first:.1f} MiB before, {last:.1f} MiB after",
         "",
         *table("Answered by nobody", answered),
         *table("Forwarded to a container", forwarded),
     ]
-    text = "\n".join(lines)
-    RECORD.mkdir(exist_ok=True)
-    record = RECORD / f"{datetime.date.today()}-front-door.md"  # noqa: DTZ011 - as above
-    record.write_text(text)
-    print(text)
-    print(f"kept in {record.relative_to(ROOT)}")
+    keep("front door", servers.nginx_version(), lines)
     return 0
 
 

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from benches.peers.measure import ROOT, pinned
+from benches.peers.measure import pinned
+from benches.report import ROOT
 from sagewire.sigv4 import Credentials, Signer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}

@@ -5,7 +5,6 @@ Each in turn has one core; wrk and the peer that answers have the other one.
 """
 
 import contextlib
-import datetime
 import os
 import re
 import shutil
@@ -20,11 +19,10 @@ from typing import NamedTuple
 
 from benches.peers.contestants import BODY, KEY, REGION, SECRET
 from benches.peers.loads import Peer
-from benches.peers.machine import machine
-from benches.peers.measure import ROOT, pinned
-from benches.peers.tasks import OTHERS, verdict, versions
+from benches.peers.measure import pinned
+from benches.peers.tasks import OTHERS, versions
+from benches.report import ROOT, keep, verdict
 
-RECORD = ROOT / "benches" / "record"
 PACKAGES = ("aiobotocore", "aiohttp", "botocore", "starlette", "uvicorn", "uvloop")
 ROUNDS = 5
 SECONDS = 3
@@ -128,9 +126,6 @@ def main() -> int:
     ours, theirs, bare = figures.values()
     calls = (theirs.cpu - bare.cpu) / (ours.cpu - bare.cpu)
     lines = [
-        f"# {datetime.date.today()}: the gateway example",  # noqa: DTZ011 - the machine's own date
-        "",
-        f"{machine()}. {versions(*PACKAGES)}.",
         (
             f"Medians of {ROUNDS} interleaved rounds of {SECONDS} s: POSTs of 1 KiB over "
             f"{CONNECTIONS} connections; uvicorn on uvloop with httptools on one core, wrk and the "
@@ -146,12 +141,7 @@ def main() -> int:
         *(f"| {name} | {one.rate:,.0f} | {one.cpu:.0f} |" for name, one in figures.items()),
         "",
     ]
-    text = "\n".join(lines)
-    RECORD.mkdir(exist_ok=True)
-    record = RECORD / f"{datetime.date.today()}-gateway.md"  # noqa: DTZ011 - as above
-    record.write_text(text)
-    print(text)
-    print(f"kept in {record.relative_to(ROOT)}")
+    keep("gateway", versions(*PACKAGES), lines)
     return 0
 
 

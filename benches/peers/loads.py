@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benches.peers.contestants import BODY, KEY, REGION, SECRET, TARGET, Once
-from benches.peers.measure import ROOT, Figure, in_turn, pinned
+from benches.peers.measure import Figure, in_turn, pinned
+from benches.report import ROOT
 
 SERVER = ROOT / "target" / "release" / "examples" / "answer"
 LARGE_BODY = bytes(range(256)) * 24_576  # 6 MiB

@@ -4,10 +4,10 @@ import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from benches.report import ROOT
+
 ROUNDS = 9
 
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from benches.peers.loads import first_call
-from benches.peers.measure import ROOT, environment, pinned
+from benches.peers.measure import environment, pinned
+from benches.report import ROOT
 
 TIMES = 21
 MAKE = (

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 
 from benches.peers.contestants import STREAMS
-from benches.peers.measure import ROOT, Figure, in_turn, pinned
+from benches.peers.measure import Figure, in_turn, pinned
 from benches.peers.streamer import PARTS
+from benches.report import ROOT
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import datetime
 import os
 import statistics
 import subprocess
@@ -15,11 +14,10 @@ from typing import NamedTuple
 from benches.peers import streams
 from benches.peers.awaited import CALLS, STREAMS
 from benches.peers.loads import Peer, spoken_tls
-from benches.peers.machine import machine
-from benches.peers.measure import ROOT, ROUNDS, environment, pinned
+from benches.peers.measure import ROUNDS, environment, pinned
 from benches.peers.streamer import PARTS
+from benches.report import ROOT, keep, verdict
 
-RECORD = ROOT / "benches" / "record"
 # Clients of others have an environment of their own (make bench sets it up): they are bound to an
 # older botocore than the one that is measured beside the blocking client.
 OTHERS = Path(sys.prefix) / "peers" / "bin" / "python"
@@ -119,12 +117,6 @@ def versions(*packages: str) -> str:
     return f"sagewire {version('sagewire')}, {said.strip()}"
 
 
-def verdict(what: str, value: float, limit: float, *, least: bool = False) -> str:
-    met = value >= limit if least else value <= limit
-    kind = "at least" if least else "at most"
-    return f"- {what}: {value:.2f}, {kind} {limit:g}: {'met' if met else 'NOT met'}"
-
-
 def targets(calls: dict[int, dict[str, Figure]], parts: dict[str, Figure]) -> list[str]:
     few, many = calls[32], calls[256]
     ours, most = few["sagewire"], many["sagewire"]
@@ -178,9 +170,6 @@ def main() -> int:
     with spoken_tls() as arguments:
         tls = {tasks: in_turn("CALLS", tasks, arguments) for tasks in TASKS}
     lines = [
-        f"# {datetime.date.today()}: asyncio",  # noqa: DTZ011 - the machine's own date
-        "",
-        f"{machine()}. {versions(*PACKAGES)}.",
         (
             f"Medians of {ROUNDS} interleaved rounds, asyncio's own loop: each contestant one "
             "process on one core, its peer on the other one, as many connections as tasks. Load "
@@ -196,12 +185,7 @@ def main() -> int:
         for tasks, those in figures.items():
             lines += table(f"1 KiB out, 27 bytes back, {how}, tasks: {tasks}", those)
     lines += parts_table(parts)
-    text = "\n".join(lines)
-    RECORD.mkdir(exist_ok=True)
-    record = RECORD / f"{datetime.date.today()}-asyncio.md"  # noqa: DTZ011 - as above
-    record.write_text(text)
-    print(text)
-    print(f"kept in {record.relative_to(ROOT)}")
+    keep("asyncio", versions(*PACKAGES), lines)
     return 0
 
 
