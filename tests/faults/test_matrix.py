@@ -42,15 +42,6 @@ OVER = pytest.mark.parametrize("over", ["plain", "tls"])
 PATIENCE_SECONDS = 10.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def only_what_is_ours():
-    """Have the collector look at what this module makes alone, so that it takes no time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def descriptors():
     """Return what this process has open, by number."""
     opened = {}

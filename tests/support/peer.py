@@ -119,6 +119,14 @@ class Link:
         self._sock = context.wrap_socket(self._sock, server_side=True)
         self.peer.adopt(self._sock)
 
+    def alert(self, after=b""):
+        """Say something, and a fatal alert behind it; the peer's TLS is `ByHand`."""
+        self._sock.alert(after)
+
+    def goodbye(self, after=b""):
+        """Say something, and TLS's own goodbye behind it; the peer's TLS is `ByHand`."""
+        self._sock.goodbye(after)
+
     def tls_protocol(self):
         """Return what was agreed on by ALPN."""
         return self._sock.selected_alpn_protocol()

@@ -15,7 +15,7 @@ use socket2::SockRef;
 use crate::transport::arrived::Arrived;
 use crate::transport::error::TransportError;
 use crate::transport::stream::READ_BYTES;
-use crate::transport::tls::words_of;
+use crate::transport::tls::{is_silent, words_of};
 
 /// What is encrypted ahead of the socket, in bytes.
 const RECORDS_BYTES: usize = 65_536;
@@ -92,13 +92,12 @@ impl Channel {
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether no byte has arrived that is not used, and none is left to be written.
+    /// Whether no byte has arrived that is not used, nor a goodbye of TLS, and none is left to be
+    /// written.
     pub(crate) fn is_drained(&mut self) -> bool {
-        let plaintext = [&mut self.tls, &mut self.outer]
-            .into_iter()
-            .flatten()
-            .any(|tls| tls.reader().read(&mut [0]).is_ok_and(|count| count > 0));
-        self.arrived.here().is_empty() && !plaintext && self.outgoing.is_empty()
+        let silent =
+            [&mut self.tls, &mut self.outer].into_iter().flatten().all(|tls| is_silent(tls));
+        silent && self.arrived.here().is_empty() && self.outgoing.is_empty()
     }
 
     /// Takes the handshake as far as it goes; whether it is over.
@@ -280,6 +279,8 @@ fn read_secured(
     readable: &mut bool,
     buffer: &mut [u8],
 ) -> io::Result<Option<usize>> {
+    // An error stays one. What arrived before it counts first, and may be all that is wanted.
+    let mut processed = tls.process_new_packets();
     loop {
         match tls.reader().read(buffer) {
             Ok(count) => return Ok(Some(count)),
@@ -288,6 +289,7 @@ fn read_secured(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
+        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if !*readable {
             return Ok(None);
         }
@@ -297,11 +299,13 @@ fn read_secured(
                 *readable = false;
                 return Ok(None);
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                processed = tls.process_new_packets();
+                continue;
+            }
             Err(error) => return Err(error),
         }
-        tls.process_new_packets()
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        processed = tls.process_new_packets();
         // A peer that takes nothing any more may still have said something: that is read first.
         let _untaken = send_records(tls, below);
     }

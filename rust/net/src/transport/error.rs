@@ -3,6 +3,7 @@
 use std::io;
 
 use super::deadline::Stage;
+use super::tls::words_of_tls;
 
 /// A failed connection or exchange.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +96,9 @@ impl From<Carried> for io::Error {
 
 /// An operating system's error as Python writes it, since the pure twin's words are Python's.
 pub(crate) fn python_words(error: &io::Error) -> String {
+    if let Some(words) = words_of_tls(error) {
+        return format!("SSLError({words:?})");
+    }
     let Some(number) = error.raw_os_error() else {
         return format!("OSError({:?})", error.to_string());
     };

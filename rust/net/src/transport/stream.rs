@@ -6,7 +6,7 @@ use rustls::ClientConnection;
 
 use super::arrived::Arrived;
 use super::error::{Cut, TransportError};
-use super::tls::TlsSettings;
+use super::tls::{TlsSettings, is_silent};
 use super::wire::Wire;
 
 /// What is read at once while waiting for a head or a small piece, in bytes.
@@ -48,13 +48,11 @@ impl Stream {
         self.arrived.here()
     }
 
-    /// Whether no byte has arrived that is not used.
+    /// Whether no byte has arrived that is not used, nor a goodbye of TLS.
     pub(crate) fn is_drained(&mut self) -> bool {
-        let plaintext = [&mut self.tls, &mut self.outer]
-            .into_iter()
-            .flatten()
-            .any(|tls| tls.reader().read(&mut [0]).is_ok_and(|count| count > 0));
-        self.here().is_empty() && !plaintext
+        let silent =
+            [&mut self.tls, &mut self.outer].into_iter().flatten().all(|tls| is_silent(tls));
+        silent && self.here().is_empty()
     }
 
     pub(crate) fn take(&mut self, count: usize) {
@@ -127,16 +125,19 @@ fn read_under(
     lower: &mut (impl Read + Write),
     buffer: &mut [u8],
 ) -> io::Result<usize> {
+    // An error stays one. What arrived before it counts first, and may be all that is wanted.
+    let mut processed = tls.process_new_packets();
     loop {
         match tls.reader().read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
         }
+        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         tls.read_tls(lower)?;
-        if let Err(error) = tls.process_new_packets() {
+        processed = tls.process_new_packets();
+        if processed.is_err() {
             // The alert that says why, if it can still be heard.
             let _ = tls.write_tls(lower);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
     }
 }

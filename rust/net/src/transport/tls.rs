@@ -156,6 +156,12 @@ fn failed(cut: Cut) -> TransportError {
     }
 }
 
+/// Whether nothing has arrived that is not used: neither bytes, nor that there will be no more.
+pub(crate) fn is_silent(tls: &mut ClientConnection) -> bool {
+    tls.process_new_packets()
+        .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
+}
+
 /// What TLS has to say about an error; `None` for an error that is not its own.
 pub(crate) fn words_of_tls(error: &io::Error) -> Option<String> {
     error.get_ref()?.downcast_ref::<rustls::Error>().map(words_of)
