@@ -12,6 +12,7 @@ import trustme
 import sagewire
 from tests.client import recorded
 from tests.support.awaited import awaited
+from tests.support.capture import CaptureServer
 
 
 @pytest.fixture
@@ -26,6 +27,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return monkeypatch
+
+
+@pytest.fixture
+def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
+    """Return a server that keeps what it is sent, in an environment without AWS in it."""
+    with CaptureServer() as running:
+        yield running
 
 
 @pytest.fixture(params=[sagewire.client, awaited], ids=["blocking", "asyncio"])

@@ -29,12 +29,6 @@ KEYS = {
 
 
 @pytest.fixture
-def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
-    with CaptureServer() as running:
-        yield running
-
-
-@pytest.fixture
 def client(server: CaptureServer) -> Iterator[Any]:
     with sagewire.client(endpoint_url=server.url, **KEYS) as made:
         made._ambient.sleep = lambda _seconds: None

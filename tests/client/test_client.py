@@ -7,7 +7,6 @@ import logging
 import os
 import pickle
 import threading
-from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -29,12 +28,6 @@ KEYS = {
     "aws_secret_access_key": "topsecret",
 }
 ERROR_500 = b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n{}"
-
-
-@pytest.fixture
-def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
-    with CaptureServer() as running:
-        yield running
 
 
 def made(server: CaptureServer, **arguments: Any) -> Any:

@@ -3,7 +3,6 @@
 import gc
 import os
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,12 +13,6 @@ from tests.support.capture import CaptureServer
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "AKID", "aws_secret_access_key": "secret"}
 ERROR_500 = b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n{}"
-
-
-@pytest.fixture
-def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
-    with CaptureServer() as running:
-        yield running
 
 
 def made(server: CaptureServer, **arguments: Any) -> Any:

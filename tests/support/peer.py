@@ -14,15 +14,13 @@ A script is a function that is called with each accepted connection, in a thread
 of a proper answer. What goes wrong in a script is raised when the peer is left.
 """
 
-import contextlib
 import socket
 import struct
 import threading
 import time
 from collections import deque
 
-# Longer than any test waits on purpose, shorter than pytest's own limit.
-PATIENCE_SECONDS = 20.0
+from tests.support.listener import PATIENCE_SECONDS, Listener
 
 
 class Request:
@@ -178,66 +176,21 @@ class Link:
         return b"".join(pieces)
 
 
-class Peer:
+class Peer(Listener):
     """`with Peer(script) as peer:`; `peer.port`, `peer.requests`, `peer.connections`."""
 
     def __init__(self, script, *, tls=None, host="127.0.0.1", backlog=128):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family, backlog=backlog)
+        super().__init__(host, backlog=backlog)
         self._script = script
         self._tls = tls
-        self._threads = []
-        self._sockets = []
         self._failures = []
-        self.left = threading.Event()
         self.host = host
-        self.port = self._listener.getsockname()[1]
         self.requests = deque()
-        self.connections = 0
-
-    def __enter__(self):
-        self._spawn(self._accept)
-        return self
 
     def __exit__(self, kind, value, trace):
-        self.left.set()
-        # shutdown() wakes a thread in accept(); closing the descriptor alone would not.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        for sock in list(self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
-            thread.join(PATIENCE_SECONDS)
-        self._listener.close()
-        for sock in self._sockets:
-            sock.close()
+        super().__exit__(kind, value, trace)
         if kind is None and self._failures:
             raise self._failures[0]
-
-    def adopt(self, sock):
-        """Close a socket with the peer: one under TLS is another object than the one below."""
-        self._sockets.append(sock)
-
-    def join(self):
-        """Wait until no script runs any more."""
-        for thread in self._threads[1:]:
-            thread.join(PATIENCE_SECONDS)
-
-    def _spawn(self, target, *arguments):
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while not self.left.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._sockets.append(sock)
-            self._spawn(self._serve, sock, self.connections)
 
     def _serve(self, sock, number):
         try:

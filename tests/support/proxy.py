@@ -8,76 +8,32 @@ makes it an https proxy. `answer` is what a CONNECT gets instead of a tunnel: ra
 or "close".
 """
 
-import contextlib
 import re
 import select
 import socket
-import threading
 from urllib.parse import urlsplit
 
-PATIENCE_SECONDS = 20.0
+from tests.support.listener import PATIENCE_SECONDS, Listener
 
 
-class Proxy:
+class Proxy(Listener):
     """`with Proxy() as proxy:`; `proxy.heads` are the requests' heads, in the order of arrival."""
 
     def __init__(self, *, route=None, tls=None, answer=None, host="127.0.0.1"):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        super().__init__(host)
         self._route = route or {}
         self._tls = tls
         self._answer = answer
-        self._sockets = []
-        self._threads = []
-        self._left = threading.Event()
-        self.port = self._listener.getsockname()[1]
         self.host = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{self.host}:{self.port}"
         self.heads = []
-        self.connections = 0
 
-    def __enter__(self):
-        self._spawn(self._accept)
-        return self
-
-    def __exit__(self, *_exception):
-        self._left.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        for sock in list(self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
-            thread.join(PATIENCE_SECONDS)
-        for sock in [self._listener, *self._sockets]:
-            sock.close()
-
-    def join(self):
-        """Wait until no connection is served any more."""
-        for thread in self._threads[1:]:
-            thread.join(PATIENCE_SECONDS)
-
-    def _spawn(self, target, *arguments):
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while not self._left.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._sockets.append(sock)
-            self._spawn(self._serve, sock)
-
-    def _serve(self, sock):
+    def _serve(self, sock, _number):
         try:
             sock.settimeout(PATIENCE_SECONDS)
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)
-                self._sockets.append(sock)
+                self.adopt(sock)
             head = _head(sock)
             if head is None:
                 return
@@ -94,7 +50,7 @@ class Proxy:
 
     def _tunnel(self, sock, authority):
         if self._answer == "stall":
-            self._left.wait(PATIENCE_SECONDS)
+            self.left.wait(PATIENCE_SECONDS)
         elif self._answer == "close":
             return
         elif self._answer is not None:
