@@ -209,7 +209,7 @@ class Shortcut:
                     return None
                 members.append((header, value))
             elif key == "Body":
-                body = _bytes(value)
+                body = _bytes(value, self._largest)
             elif key == "EndpointName" and type(value) is str:
                 place = self._targets.get(value)
             else:
@@ -249,9 +249,12 @@ def _filling(
     return make
 
 
-def _bytes(body: "Any") -> "bytes | None":
+def _bytes(body: "Any", largest: int) -> "bytes | None":
+    """Return a body of up to `largest` bytes; a larger one is not even copied or encoded."""
     if type(body) is bytes:
         return body
+    if type(body) in (bytearray, str) and len(body) > largest:
+        return None
     if type(body) is bytearray:
         return bytes(body)
     if type(body) is str:

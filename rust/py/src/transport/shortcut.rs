@@ -119,14 +119,15 @@ impl MakeBody {
 }
 
 impl<'py> Body<'py> {
-    fn of(value: Bound<'py, PyAny>) -> Option<Self> {
+    /// A body of up to `largest` bytes; a larger one is not even copied or encoded.
+    fn of(value: Bound<'py, PyAny>, largest: usize) -> Option<Self> {
         match value.cast_into_exact::<PyBytes>() {
             Ok(bytes) => Some(Self::Bytes(bytes)),
             Err(other) => match other.into_inner().cast_into_exact::<PyString>() {
-                Ok(text) => Some(Self::Text(text)),
+                Ok(text) => (text.len().ok()? <= largest).then_some(Self::Text(text)),
                 Err(other) => {
                     let array = other.into_inner().cast_into_exact::<PyByteArray>().ok()?;
-                    Some(Self::Copied(array.to_vec()))
+                    (array.len() <= largest).then(|| Self::Copied(array.to_vec()))
                 }
             },
         }
@@ -329,7 +330,7 @@ impl Shortcut {
                     }
                     members.push((name.as_str(), text));
                 }
-                Place::Body => body = Some(Body::of(value)?),
+                Place::Body => body = Some(Body::of(value, self.largest)?),
                 Place::Target => {
                     let name = value.cast_into_exact::<PyString>().ok()?;
                     place = Some(self.targets.bind(py).get_item(name).ok()??.extract().ok()?);
