@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import sagewire
+from tests.support.awaited import awaited
 
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile(
@@ -19,6 +20,18 @@ settings.register_profile(
 )
 settings.register_profile("nightly", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+# What makes a client, by the driver that turns its calls.
+CLIENTS = {"blocking": sagewire.client, "asyncio": awaited}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes `make_client` on both drivers, unless it is about the blocking one."""
+    if "make_client" in metafunc.fixturenames:
+        only_blocking = metafunc.definition.get_closest_marker("blocking") is not None
+        drivers = ["blocking"] if only_blocking else list(CLIENTS)
+        metafunc.parametrize("make_client", [CLIENTS[name] for name in drivers], ids=drivers)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

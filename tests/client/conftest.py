@@ -4,14 +4,11 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
-import sagewire
 from tests.client import recorded
-from tests.support.awaited import awaited
 from tests.support.capture import CaptureServer
 
 
@@ -34,12 +31,6 @@ def server(clean_environment: pytest.MonkeyPatch) -> Iterator[CaptureServer]:
     """Return a server that keeps what it is sent, in an environment without AWS in it."""
     with CaptureServer() as running:
         yield running
-
-
-@pytest.fixture(params=[sagewire.client, awaited], ids=["blocking", "asyncio"])
-def make_client(request: pytest.FixtureRequest) -> Any:
-    """Return what makes a client, for either driver."""
-    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -199,14 +199,6 @@ def frozen(client: SageMakerRuntime, time: str) -> list[float]:
     client._ambient.uniform = lambda: 0.5
     client._ambient.new_id = lambda: INVOCATION_ID
     client._ambient.sleep = sleeps.append
-
-    async def pause(seconds: float) -> None:
-        sleeps.append(seconds)
-
-    async def stay(seconds: float) -> None:
-        client._ambient.hold(seconds)
-
-    client._ambient.pause, client._ambient.stay = pause, stay
     # The recording waited for the client's own rate without noting it, by a clock that went on.
     elapsed = [0.0]
     client._ambient.monotonic = lambda: elapsed[0]

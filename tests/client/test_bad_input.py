@@ -29,8 +29,8 @@ KEYS = {
 
 
 @pytest.fixture
-def client(server: CaptureServer) -> Iterator[Any]:
-    with sagewire.client(endpoint_url=server.url, **KEYS) as made:
+def client(server: CaptureServer, make_client: Any) -> Iterator[Any]:
+    with make_client(endpoint_url=server.url, **KEYS) as made:
         made._ambient.sleep = lambda _seconds: None
         yield made
 
@@ -195,11 +195,9 @@ def test_what_cannot_be_sent_costs_no_idle_connection(driver: Any, server: Captu
     assert len(server.requests) == len(bodies) + 1
 
 
-def test_a_faulty_session_token_is_not_shown(server: CaptureServer) -> None:
+def test_a_faulty_session_token_is_not_shown(server: CaptureServer, make_client: Any) -> None:
     with (
-        sagewire.client(
-            endpoint_url=server.url, aws_session_token="secret\ntoken", **KEYS
-        ) as client,
+        make_client(endpoint_url=server.url, aws_session_token="secret\ntoken", **KEYS) as client,
         pytest.raises(Exception) as raised,
     ):
         client.invoke_endpoint(EndpointName="ep", Body=b"")
@@ -212,11 +210,13 @@ def test_positional_arguments_and_unknown_names(client: Any) -> None:
         client.invoke_endpoint("ep", b"")
     with pytest.raises(ParamValidationError, match='Unknown parameter in input: "Bdy"'):
         client.invoke_endpoint(EndpointName="ep", Body=b"", Bdy=b"")
-    with pytest.raises(AttributeError, match="'SageMakerRuntime' object has no attribute 'nope'"):
+    with pytest.raises(
+        AttributeError, match=r"'(Async)?SageMakerRuntime' object has no attribute 'nope'"
+    ):
         client.nope  # noqa: B018 - the look-up is the test
 
 
-def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
+def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer(make_client: Any) -> None:
     import socket
     import threading
 
@@ -236,7 +236,7 @@ def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
-            sagewire.client(endpoint_url=url, **KEYS) as client,
+            make_client(endpoint_url=url, **KEYS) as client,
             pytest.raises(ClientError) as raised,
         ):
             client.invoke_endpoint(EndpointName="ep", Body=b"x" * 8_000_000)
@@ -252,10 +252,10 @@ def test_a_413_that_comes_while_a_large_body_is_sent_is_an_answer() -> None:
     ],
 )
 def test_settings_without_effect_are_refused(
-    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str
+    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str, make_client: Any
 ) -> None:
     with pytest.raises(InvalidConfigError, match=words):
-        sagewire.client(**KEYS, **arguments)
+        make_client(**KEYS, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +270,10 @@ def test_settings_without_effect_are_refused(
     ],
 )
 def test_arguments_of_a_wrong_type_are_named(
-    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str
+    clean_environment: pytest.MonkeyPatch, arguments: dict[str, Any], words: str, make_client: Any
 ) -> None:
     with pytest.raises(TypeError, match=words):
-        sagewire.client(region_name="us-east-1", **arguments)
+        make_client(region_name="us-east-1", **arguments)
 
 
 @pytest.mark.parametrize(
@@ -286,10 +286,10 @@ def test_arguments_of_a_wrong_type_are_named(
     ],
 )
 def test_arguments_of_the_wrong_type_are_named(
-    clean_environment: pytest.MonkeyPatch, settings: dict[str, Any], words: str
+    clean_environment: pytest.MonkeyPatch, settings: dict[str, Any], words: str, make_client: Any
 ) -> None:
     with pytest.raises(TypeError) as raised:
-        sagewire.client(**{**KEYS, **settings})
+        make_client(**{**KEYS, **settings})
     assert str(raised.value) == words
 
 
@@ -316,21 +316,26 @@ def test_settings_of_the_wrong_type_are_named(
     value: Any,
     error: type[Exception],
     words: str,
+    make_client: Any,
 ) -> None:
     with pytest.raises(error) as raised:
-        sagewire.client(config=sagewire.Config(**{field: value}), **KEYS)
+        make_client(config=sagewire.Config(**{field: value}), **KEYS)
     assert str(raised.value) == words
 
 
-def test_a_pool_larger_than_any_number_of_the_machine(server: CaptureServer) -> None:
+def test_a_pool_larger_than_any_number_of_the_machine(
+    server: CaptureServer, make_client: Any
+) -> None:
     config = sagewire.Config(max_pool_connections=10**30)
-    with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client:
+    with make_client(endpoint_url=server.url, config=config, **KEYS) as client:
         assert client.invoke_endpoint(EndpointName="ep", Body=b"")["Body"].read() == b"{}"
 
 
-def test_an_access_key_id_with_a_line_end_shows_no_signature(server: CaptureServer) -> None:
+def test_an_access_key_id_with_a_line_end_shows_no_signature(
+    server: CaptureServer, make_client: Any
+) -> None:
     keys = {**KEYS, "aws_access_key_id": "AKID\nEXAMPLE"}
-    client = sagewire.client(endpoint_url=server.url, **keys)
+    client = make_client(endpoint_url=server.url, **keys)
     with pytest.raises(HTTPClientError) as raised:
         client.invoke_endpoint(EndpointName="ep", Body=b"")
     assert str(raised.value).endswith("Invalid header value of Authorization")
@@ -339,7 +344,7 @@ def test_an_access_key_id_with_a_line_end_shows_no_signature(server: CaptureServ
 
 @pytest.mark.parametrize("status", [b"1e999", b"NaN", b'"x"', b"[1]"])
 def test_an_original_status_that_is_no_number(
-    clean_environment: pytest.MonkeyPatch, status: bytes
+    clean_environment: pytest.MonkeyPatch, status: bytes, make_client: Any
 ) -> None:
     body = b'{"OriginalStatusCode":' + status + b',"Message":"m"}'
     head = (
@@ -347,7 +352,7 @@ def test_an_original_status_that_is_no_number(
         b"Content-Length: %d\r\n\r\n" % len(body)
     )
     with CaptureServer([head + body]) as server:
-        client = sagewire.client(endpoint_url=server.url, **KEYS)
+        client = make_client(endpoint_url=server.url, **KEYS)
         with pytest.raises(ModelError) as raised:
             client.invoke_endpoint(EndpointName="ep", Body=b"")
     assert raised.value.original_status_code is None
@@ -362,9 +367,11 @@ class Odd(io.BytesIO):
 
 
 @pytest.mark.parametrize("config", [None, sagewire.Config(signature_version=sagewire.UNSIGNED)])
-def test_a_file_whose_seek_returns_text(server: CaptureServer, config: Any) -> None:
+def test_a_file_whose_seek_returns_text(
+    server: CaptureServer, config: Any, make_client: Any
+) -> None:
     with (
-        sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client,
+        make_client(endpoint_url=server.url, config=config, **KEYS) as client,
         pytest.raises(TypeError, match=r"^Body: "),
     ):
         client.invoke_endpoint(EndpointName="ep", Body=Odd(b"x"))
@@ -372,10 +379,10 @@ def test_a_file_whose_seek_returns_text(server: CaptureServer, config: Any) -> N
 
 
 @pytest.mark.parametrize("field", ["user_agent", "user_agent_extra"])
-def test_a_user_agent_that_is_no_text(server: CaptureServer, field: str) -> None:
+def test_a_user_agent_that_is_no_text(server: CaptureServer, field: str, make_client: Any) -> None:
     config = sagewire.Config(**{field: "a\ud800"})
     with (
-        sagewire.client(endpoint_url=server.url, config=config, **KEYS) as client,
+        make_client(endpoint_url=server.url, config=config, **KEYS) as client,
         pytest.raises(HTTPClientError, match=r"Invalid header value .* of User-Agent"),
     ):
         client.invoke_endpoint(EndpointName="ep", Body=b"")
@@ -391,15 +398,17 @@ def test_a_user_agent_that_is_no_text(server: CaptureServer, field: str) -> None
     ],
 )
 def test_an_endpoints_password_is_not_shown(
-    clean_environment: pytest.MonkeyPatch, url: str, shown: str
+    clean_environment: pytest.MonkeyPatch, url: str, shown: str, make_client: Any
 ) -> None:
     with pytest.raises(ValueError, match=r"^Invalid endpoint: ") as raised:
-        sagewire.client(endpoint_url=url, **KEYS)
+        make_client(endpoint_url=url, **KEYS)
     assert str(raised.value) == f"Invalid endpoint: {shown}"
 
 
-def test_a_password_with_a_slash_is_not_shown_as_a_port(clean_environment: Any) -> None:
-    client = sagewire.client(endpoint_url="http://user:s3/cr3t@host", **KEYS)
+def test_a_password_with_a_slash_is_not_shown_as_a_port(
+    clean_environment: Any, make_client: Any
+) -> None:
+    client = make_client(endpoint_url="http://user:s3/cr3t@host", **KEYS)
     with pytest.raises(ValueError, match=r"^Port could not be cast to integer") as raised:
         client.invoke_endpoint(EndpointName="ep", Body=b"")
     assert "s3" not in str(raised.value)

@@ -13,6 +13,7 @@ from unittest import mock
 import pytest
 
 import sagewire
+from sagewire.credentials import clock
 from sagewire.exceptions import (
     ClientError,
     OperationNotPageableError,
@@ -30,17 +31,23 @@ KEYS = {
 ERROR_500 = b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def made(server: CaptureServer, **arguments: Any) -> Any:
-    client = sagewire.client(endpoint_url=server.url, **{**KEYS, **arguments})
-    client._ambient.sleep = lambda _seconds: None
-    return client
+@pytest.fixture
+def made(make_client: Any) -> Any:
+    """Return what makes a client of a server, for either driver."""
+
+    def client_of(server: CaptureServer, **arguments: Any) -> Any:
+        client = make_client(endpoint_url=server.url, **{**KEYS, **arguments})
+        client._ambient.sleep = lambda _seconds: None
+        return client
+
+    return client_of
 
 
 def call(client: Any, **more: Any) -> Any:
     return client.invoke_endpoint(EndpointName="ep", Body=b"x", **more)["Body"].read()
 
 
-def test_what_a_client_shows(server: CaptureServer) -> None:
+def test_what_a_client_shows(server: CaptureServer, made: Any, make_client: Any) -> None:
     client = made(server)
     public = [name for name in dir(client) if not name.startswith("_")]
     assert public == [
@@ -79,20 +86,23 @@ def test_what_a_client_shows(server: CaptureServer) -> None:
     with pytest.raises(ValueError, match="Waiter does not exist: x"):
         client.get_waiter("x")
     with pytest.raises(UnknownServiceError, match=r"^Unknown service: 's3'. Valid service names"):
-        sagewire.client("s3", "us-east-1")
+        make_client("s3", "us-east-1")
 
 
-def test_secrets_are_not_shown(server: CaptureServer) -> None:
+def test_secrets_are_not_shown(server: CaptureServer, made: Any, make_client: Any) -> None:
     url = server.url.replace("http://", "http://user:password@")
     client = made(server, aws_session_token="alsosecret")
-    other = sagewire.client(endpoint_url=url, **KEYS)
+    other = make_client(endpoint_url=url, **KEYS)
     for shown in (repr(client), repr(other), repr(client.meta.config), repr(client.__dir__())):
         for secret in ("topsecret", "alsosecret", "password"):
             assert secret not in shown
-    assert repr(client) == f"<sagewire.SageMakerRuntime us-east-1 {server.url}>"
+    words = f"SageMakerRuntime us-east-1 {server.url}>"
+    assert repr(client) in (f"<sagewire.{words}", f"<sagewire.Async{words}")
 
 
-def test_a_client_works_after_close_and_is_a_context_manager(server: CaptureServer) -> None:
+def test_a_client_works_after_close_and_is_a_context_manager(
+    server: CaptureServer, made: Any
+) -> None:
     with made(server) as client:
         assert call(client) == b"{}"
         client.close()
@@ -101,7 +111,7 @@ def test_a_client_works_after_close_and_is_a_context_manager(server: CaptureServ
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_client_pickles(server: CaptureServer) -> None:
+def test_a_client_pickles(server: CaptureServer, made: Any) -> None:
     client = made(server, config=sagewire.Config(read_timeout=7))
     call(client)
     with pickle.loads(pickle.dumps(client)) as again:
@@ -110,7 +120,7 @@ def test_a_client_pickles(server: CaptureServer) -> None:
     client.close()
 
 
-def test_a_client_is_copied_with_a_pool_of_its_own(server: CaptureServer) -> None:
+def test_a_client_is_copied_with_a_pool_of_its_own(server: CaptureServer, made: Any) -> None:
     client = made(server, config=sagewire.Config(read_timeout=7)).with_options(max_attempts=1)
     for again in (copy.copy(client), copy.deepcopy(client)):
         assert call(again) == b"{}"
@@ -124,7 +134,10 @@ def count(seen: "list[int]" = [], **_kwargs: Any) -> None:  # noqa: B006 - it is
     seen.append(1)
 
 
-def test_event_handlers_go_along_with_copies_pickles_and_views(server: CaptureServer) -> None:
+def test_event_handlers_go_along_with_copies_pickles_and_views(
+    server: CaptureServer, made: Any
+) -> None:
+    count.__defaults__[0].clear()
     client = made(server)
     client.meta.events.register("before-send", count)
     view = client.with_options(max_attempts=1)
@@ -142,7 +155,7 @@ def test_event_handlers_go_along_with_copies_pickles_and_views(server: CaptureSe
     client.close()
 
 
-def test_the_service_model_is_botocores_where_ours_ends(server: CaptureServer) -> None:
+def test_the_service_model_is_botocores_where_ours_ends(server: CaptureServer, made: Any) -> None:
     model = made(server).meta.service_model
     operation = model.operation_model("InvokeEndpoint")
     assert (operation.name, operation.has_streaming_output) == ("InvokeEndpoint", True)
@@ -155,18 +168,21 @@ def test_the_service_model_is_botocores_where_ours_ends(server: CaptureServer) -
         _ = model.nope
 
 
-def test_a_method_can_be_patched(server: CaptureServer) -> None:
+def test_a_method_can_be_patched(server: CaptureServer, made: Any) -> None:
     """As with boto3's client, whose attributes can be set."""
     client = made(server)
     with mock.patch.object(client, "invoke_endpoint", return_value={"Body": io.BytesIO(b"no")}):
         assert call(client) == b"no"
     assert call(client) == b"{}"
-    with pytest.raises(AttributeError, match=r"^'SageMakerRuntime' object has no attribute 'nope'"):
+    with pytest.raises(
+        AttributeError, match=r"^'(Async)?SageMakerRuntime' object has no attribute 'nope'"
+    ):
         _ = client.nope
     client.close()
 
 
-def test_a_client_is_shared_by_threads(server: CaptureServer) -> None:
+@pytest.mark.blocking  # several loops in several threads: test_asyncio.py
+def test_a_client_is_shared_by_threads(server: CaptureServer, made: Any) -> None:
     results: list[bytes] = []
     with made(server) as client:
         threads = [
@@ -181,7 +197,7 @@ def test_a_client_is_shared_by_threads(server: CaptureServer) -> None:
     assert server.connections <= 8
 
 
-def test_a_client_survives_fork(server: CaptureServer) -> None:
+def test_a_client_survives_fork(server: CaptureServer, made: Any) -> None:
     with made(server) as client:
         call(client)
         child = os.fork()
@@ -193,24 +209,27 @@ def test_a_client_survives_fork(server: CaptureServer) -> None:
 
 
 def test_credentials_from_a_callable_are_asked_again_when_they_expire(
-    server: CaptureServer,
+    server: CaptureServer, make_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = dt.datetime.now(dt.timezone.utc)
     given = [
-        Credentials("AKIDFIRST", "s", expires_at=now - dt.timedelta(seconds=1)),
-        Credentials("AKIDSECOND", "s", expires_at=now + dt.timedelta(hours=1)),
+        Credentials(f"AKID{name}", "s", expires_at=now + dt.timedelta(hours=hours))
+        for hours, name in enumerate(("FIRST", "SECOND"), 1)
     ]
-    with sagewire.client(
+    with make_client(
         region_name="us-east-1", endpoint_url=server.url, credentials=lambda: given.pop(0)
     ) as client:
-        for _ in range(3):
-            call(client)
+        call(client)
+        monkeypatch.setattr(clock, "now", lambda: now.timestamp() + 3601)
+        client._ambient.now = clock.now
+        call(client)
+        call(client)
     keys = [str(request.header("authorization")).partition("/")[0] for request in server.requests]
     assert [key.rpartition("=")[2] for key in keys] == ["AKIDFIRST", "AKIDSECOND", "AKIDSECOND"]
 
 
 def test_a_file_is_sent_again_from_where_the_call_found_it(
-    clean_environment: pytest.MonkeyPatch,
+    clean_environment: pytest.MonkeyPatch, made: Any
 ) -> None:
     with CaptureServer([ERROR_500]) as server, made(server) as client:
         file = io.BytesIO(b"0123456789")
@@ -219,7 +238,7 @@ def test_a_file_is_sent_again_from_where_the_call_found_it(
     assert [request.body for request in server.requests] == [b"456789", b"456789"]
 
 
-def test_the_quota_stops_a_storm(clean_environment: pytest.MonkeyPatch) -> None:
+def test_the_quota_stops_a_storm(clean_environment: pytest.MonkeyPatch, made: Any) -> None:
     """500 units at 14 each: 35 retries, then none."""
     with CaptureServer([ERROR_500] * 60) as server, made(server) as client:
         for _ in range(17):
@@ -237,7 +256,7 @@ def test_the_quota_stops_a_storm(clean_environment: pytest.MonkeyPatch) -> None:
 
 
 def test_a_timed_out_invocation_that_is_sent_again_is_warned_of_once(
-    clean_environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clean_environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, made: Any
 ) -> None:
     silence = [{"then": "hold"}] * 6
     config = sagewire.Config(read_timeout=0.1)
@@ -254,10 +273,10 @@ def test_a_timed_out_invocation_that_is_sent_again_is_warned_of_once(
     assert len(server.requests) == 6
 
 
-def test_the_callers_config_is_not_changed() -> None:
+def test_the_callers_config_is_not_changed(make_client: Any) -> None:
     retries = {"max_attempts": 3}
     config = sagewire.Config(retries=retries)
-    client = sagewire.client(config=config, **KEYS)
+    client = make_client(config=config, **KEYS)
     assert retries == {"max_attempts": 3}
     assert config.retries == {"max_attempts": 3}
     assert client.meta.config.retries == {"total_max_attempts": 4, "mode": "standard"}
@@ -274,7 +293,7 @@ def test_config_merges_pickles_and_takes_positions() -> None:
         sagewire.Config("us-west-2", region_name="x")
 
 
-def test_answers_are_fresh_objects(clean_environment: pytest.MonkeyPatch) -> None:
+def test_answers_are_fresh_objects(clean_environment: pytest.MonkeyPatch, made: Any) -> None:
     with CaptureServer([DEFAULT_ANSWER]) as server, made(server) as client:
         first = client.invoke_endpoint(EndpointName="ep", Body=b"")
         first["ResponseMetadata"]["HTTPHeaders"]["x"] = "y"

@@ -1,9 +1,7 @@
 """When a call is repeated: the modes, the client's own rate, the clock, and what is said of it."""
 
 import array
-import asyncio
 import base64
-import contextlib
 import datetime as dt
 import email.utils
 import logging
@@ -51,13 +49,19 @@ def error(status: int, code: str | None = None, date: float | None = None, body:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-def made(server: CaptureServer, mode: str = "standard", **settings: Any) -> Any:
-    attempts = settings.pop("attempts", 3)
-    config = sagewire.Config(retries={"mode": mode, "total_max_attempts": attempts}, **settings)
-    client = sagewire.client(endpoint_url=server.url, config=config, **KEYS)
-    client._ambient.uniform = lambda: 0.0
-    client._ambient.now = lambda: NOW
-    return client
+@pytest.fixture
+def made(make_client: Any) -> Any:
+    """Return what makes a client of a server, for either driver."""
+
+    def client_of(server: CaptureServer, mode: str = "standard", **settings: Any) -> Any:
+        attempts = settings.pop("attempts", 3)
+        config = sagewire.Config(retries={"mode": mode, "total_max_attempts": attempts}, **settings)
+        client = make_client(endpoint_url=server.url, config=config, **KEYS)
+        client._ambient.uniform = lambda: 0.0
+        client._ambient.now = lambda: NOW
+        return client
+
+    return client_of
 
 
 def call(client: Any, body: Any = b"x") -> Any:
@@ -126,7 +130,7 @@ def test_the_limiter_is_botocores_step_by_step(start: float, steps: list[Any]) -
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_adaptive_slows_the_client_down_after_a_throttle_and_standard_does_not() -> None:
+def test_adaptive_slows_the_client_down_after_a_throttle_and_standard_does_not(made: Any) -> None:
     for mode, held in (("adaptive", True), ("standard", False)):
         with CaptureServer([error(400, "Throttling")]) as server, made(server, mode) as client:
             now, holds, sleeps = [0.0], [], []
@@ -147,7 +151,7 @@ def test_adaptive_slows_the_client_down_after_a_throttle_and_standard_does_not()
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_a_wait_for_the_clients_own_rate_is_not_begun_in_vain() -> None:
+def test_a_wait_for_the_clients_own_rate_is_not_begun_in_vain(made: Any) -> None:
     with CaptureServer([error(400, "Throttling")]) as server, made(server, "adaptive") as client:
         client._ambient.hold = lambda _seconds: pytest.fail("it waits")
         with pytest.raises(sagewire.exceptions.DeadlineExceededError) as raised:
@@ -185,7 +189,9 @@ HALF: Any = {"steps": [["send", "SFRUUC8x"]], "then": "close"}
         ([SILENT], 1, "ReadTimeoutError"),
     ],
 )
-def test_safe_repeats_only_what_never_ran(script: list[Any], attempts: int, last: str) -> None:
+def test_safe_repeats_only_what_never_ran(
+    script: list[Any], attempts: int, last: str, made: Any
+) -> None:
     with CaptureServer(script) as server, made(server, "safe", read_timeout=0.2) as client:
         assert outcome(client) == last
     assert len(server.requests) == attempts
@@ -195,10 +201,10 @@ def test_safe_repeats_only_what_never_ran(script: list[Any], attempts: int, last
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_safe_repeats_where_nobody_listens() -> None:
+def test_safe_repeats_where_nobody_listens(make_client: Any) -> None:
     config = sagewire.Config(retries={"mode": "safe"})
     url = f"http://127.0.0.1:{refused_port()}"
-    client = sagewire.client(endpoint_url=url, config=config, **KEYS)
+    client = make_client(endpoint_url=url, config=config, **KEYS)
     client._ambient.uniform = lambda: 0.0
     with pytest.raises(EndpointConnectionError) as raised:
         call(client)
@@ -210,7 +216,7 @@ def test_safe_repeats_where_nobody_listens() -> None:
     ("second", "attempts"), [(CLOSE, 2), ({"then": "reset"}, 2), (HALF, 1), (SILENT, 1)]
 )
 def test_safe_repeats_what_died_on_a_used_connection_without_a_byte(
-    second: Any, attempts: int
+    second: Any, attempts: int, made: Any
 ) -> None:
     script = [DEFAULT_ANSWER, second]
     with CaptureServer(script) as server, made(server, "safe", read_timeout=0.2) as client:
@@ -221,25 +227,10 @@ def test_safe_repeats_what_died_on_a_used_connection_without_a_byte(
 
 
 @pytest.mark.usefixtures("clean_environment")
-@pytest.mark.parametrize(
-    ("second", "attempts"), [(CLOSE, 2), ({"then": "reset"}, 2), (HALF, 1), (SILENT, 1)]
-)
-def test_so_it_does_under_asyncio(second: Any, attempts: int) -> None:
-    async def two_calls() -> None:
-        config = sagewire.Config(retries={"mode": "safe"}, read_timeout=0.2)
-        async with sagewire.async_client(**KEYS, endpoint_url=server.url, config=config) as client:
-            await (await client.invoke_endpoint(EndpointName="ep", Body=b"{}"))["Body"].read()
-            with contextlib.suppress(sagewire.exceptions.BotoCoreError):
-                await client.invoke_endpoint(EndpointName="ep", Body=b"{}")
-
-    with CaptureServer([DEFAULT_ANSWER, second]) as server:
-        asyncio.run(two_calls())
-    assert len(server.requests) == 1 + attempts
-
-
-@pytest.mark.usefixtures("clean_environment")
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive", "safe"])
-def test_no_call_is_repeated_after_bytes_of_its_answer_reached_the_caller(mode: str) -> None:
+def test_no_call_is_repeated_after_bytes_of_its_answer_reached_the_caller(
+    mode: str, made: Any
+) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"
     script = [DEFAULT_ANSWER, {"steps": [["send", _base64(cut)]], "then": "close"}]
     with CaptureServer(script) as server, made(server, mode) as client:
@@ -276,7 +267,7 @@ def _base64(data: bytes) -> str:
     ],
 )
 def test_a_skew_error_teaches_the_offset_and_is_sent_again_once_and_at_once(
-    mode: str, code: str, seconds: int
+    mode: str, code: str, seconds: int, made: Any
 ) -> None:
     skewed = error(403, code, NOW + seconds)
     with CaptureServer([skewed]) as server, made(server, mode) as client:
@@ -303,7 +294,7 @@ def test_a_skew_error_teaches_the_offset_and_is_sent_again_once_and_at_once(
     ],
 )
 def test_another_refusal_is_raised_and_a_second_one_too(
-    code: str, seconds: int | None, attempts: int
+    code: str, seconds: int | None, attempts: int, made: Any
 ) -> None:
     date = None if seconds is None else NOW + seconds
     with CaptureServer([error(403, code, date)] * 3) as server, made(server) as client:
@@ -313,7 +304,7 @@ def test_another_refusal_is_raised_and_a_second_one_too(
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_with_one_attempt_the_offset_is_learnt_and_the_error_raised() -> None:
+def test_with_one_attempt_the_offset_is_learnt_and_the_error_raised(made: Any) -> None:
     skewed = error(403, "InvalidSignatureException", NOW + 900)
     with CaptureServer([skewed]) as server, made(server, attempts=1) as client:
         with pytest.raises(ClientError):
@@ -330,7 +321,7 @@ def stamp(seconds: float) -> str:
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_each_attempt_is_signed_for_its_own_moment() -> None:
+def test_each_attempt_is_signed_for_its_own_moment(made: Any) -> None:
     """The clock goes six minutes on between any two attempts, and before any connection is made."""
     moment = [NOW]
 
@@ -355,7 +346,7 @@ def test_each_attempt_is_signed_for_its_own_moment() -> None:
 @pytest.mark.usefixtures("clean_environment")
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
 def test_a_second_sending_after_a_timeout_is_said_once(
-    mode: str, caplog: pytest.LogCaptureFixture
+    mode: str, caplog: pytest.LogCaptureFixture, made: Any
 ) -> None:
     with (
         CaptureServer([SILENT] * 4) as server,
@@ -372,7 +363,7 @@ def test_a_second_sending_after_a_timeout_is_said_once(
 
 @pytest.mark.usefixtures("clean_environment")
 def test_a_body_above_the_limit_is_warned_of_once_before_it_is_sent(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, made: Any, make_client: Any
 ) -> None:
     caplog.set_level(logging.WARNING)
     body = bytes(6_291_457)
@@ -386,7 +377,7 @@ def test_a_body_above_the_limit_is_warned_of_once_before_it_is_sent(
     assert record.getMessage().startswith(
         "The body of InvokeEndpoint has 6291457 bytes, and the service takes 6291456"
     )
-    nobody = sagewire.client(endpoint_url=f"http://127.0.0.1:{refused_port()}", **KEYS)
+    nobody = make_client(endpoint_url=f"http://127.0.0.1:{refused_port()}", **KEYS)
     with pytest.raises(EndpointConnectionError):
         call(nobody.with_options(max_attempts=1), body)
     assert len(caplog.records) == 2
@@ -406,7 +397,7 @@ BUFFERS: list[Any] = [
 @pytest.mark.usefixtures("clean_environment")
 @pytest.mark.parametrize("body", BUFFERS, ids=["memoryview", "strided", "array", "wide"])
 @pytest.mark.parametrize("validate", [True, False])
-def test_a_buffer_is_sent_as_its_bytes_are(body: Any, validate: bool) -> None:
+def test_a_buffer_is_sent_as_its_bytes_are(body: Any, validate: bool, made: Any) -> None:
     with CaptureServer() as server, made(server, parameter_validation=validate) as client:
         client._ambient.new_id = lambda: "5a6e0c7e-1f2b-4c3d-8e9f-0a1b2c3d4e5f"
         for each in (b"abcdef", body):
@@ -421,7 +412,9 @@ SIX_MIB = array.array("d", range(786_432))
 
 @pytest.mark.usefixtures("clean_environment")
 @pytest.mark.parametrize("body", [SIX_MIB, bytearray(SIX_MIB)], ids=["array", "bytearray"])
-def test_a_large_buffer_is_hashed_once_sent_and_sent_again_piece_by_piece(body: Any) -> None:
+def test_a_large_buffer_is_hashed_once_sent_and_sent_again_piece_by_piece(
+    body: Any, made: Any
+) -> None:
     with CaptureServer([error(500)]) as server, made(server) as client:
         call(client, body)["Body"].read()
     assert [request.body == SIX_MIB.tobytes() for request in server.requests] == [True, True]
@@ -433,7 +426,7 @@ def test_a_large_buffer_is_hashed_once_sent_and_sent_again_piece_by_piece(body: 
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_a_bytearray_belongs_to_its_owner_again_when_a_call_has_failed() -> None:
+def test_a_bytearray_belongs_to_its_owner_again_when_a_call_has_failed(made: Any) -> None:
     body = bytearray(300_000)
     with CaptureServer([error(400)]) as server, made(server) as client:
         try:
@@ -455,8 +448,8 @@ def test_a_buffer_that_changes_its_size_is_not_half_sent() -> None:
 @pytest.mark.parametrize(
     "body", [5, 2.5, None, [b"a"], {"a": 1}, object(), iter([b"a"]), (b"a" for _ in "a")]
 )
-def test_what_is_no_buffer_is_refused_in_boto3s_words(body: Any) -> None:
-    client = sagewire.client(**KEYS)
+def test_what_is_no_buffer_is_refused_in_boto3s_words(body: Any, make_client: Any) -> None:
+    client = make_client(**KEYS)
     with pytest.raises(
         sagewire.exceptions.ParamValidationError,
         match=r"Invalid type for parameter Body.*valid types: <class 'bytes'>",
@@ -472,7 +465,7 @@ UNCHECKED = {"parameter_validation": False, "signature_version": sagewire.UNSIGN
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_an_iterator_of_an_unsigned_client_is_sent_in_chunks() -> None:
+def test_an_iterator_of_an_unsigned_client_is_sent_in_chunks(made: Any) -> None:
     with CaptureServer() as server, made(server, **UNCHECKED) as client:
         call(client, pieces())["Body"].read()
     (request,) = server.requests
@@ -482,7 +475,7 @@ def test_an_iterator_of_an_unsigned_client_is_sent_in_chunks() -> None:
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_an_iterator_is_not_sent_again() -> None:
+def test_an_iterator_is_not_sent_again(made: Any) -> None:
     words = "^Need to rewind the stream <generator"
     with (
         CaptureServer([error(500)]) as server,
@@ -511,7 +504,9 @@ def test_numpys_arrays_are_buffers_and_its_objects_are_not() -> None:
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_ten_thousand_calls_behind_four_connections_send_no_expired_signature() -> None:
+def test_ten_thousand_calls_behind_four_connections_send_no_expired_signature(
+    make_client: Any,
+) -> None:
     """All are asked for at once; the clock goes on, six minutes with every hundred answers."""
     answered = 0
     early: list[float] = []
@@ -544,7 +539,7 @@ def test_ten_thousand_calls_behind_four_connections_send_no_expired_signature() 
             return 2
 
     with Peer(serve) as peer:
-        client = sagewire.client(endpoint_url=f"http://{peer.host}:{peer.port}", **KEYS)
+        client = make_client(endpoint_url=f"http://{peer.host}:{peer.port}", **KEYS)
         client._ambient.now = now
         results = client.invoke_many((Turn() for _ in range(10_000)), concurrency=4)
         assert {result["Body"] for result in results} == {b"{}"}

@@ -17,7 +17,10 @@ from sagewire.exceptions import (
     NoInitialResponseError,
     ResponseStreamingError,
 )
+from sagewire.streams.aio import AsyncEventStream
 from sagewire.streams.sse import ServerSentEvent
+from tests.support.awaited import EventStream as AwaitedStream
+from tests.support.awaited import Turner
 from tests.support.frames import exception, message, part
 
 OPERATION = "InvokeEndpointWithResponseStream"
@@ -47,8 +50,45 @@ class FedReader:
         self._pieces = iter(())
 
 
-def stream(*pieces):
-    return EventStream(FedReader(pieces), OPERATION)
+class FedResponse:
+    """As `FedReader`, of bytes that are awaited."""
+
+    def __init__(self, pieces):
+        self._pieces = iter(pieces)
+        self.waits = 0
+        self.closed = False
+
+    async def read_some(self):
+        self.waits += 1
+        return next(filter(None, self._pieces), b"")
+
+    def close(self):
+        self.closed = True
+        self._pieces = iter(())
+
+    abandon = close
+
+
+@pytest.fixture(params=["blocking", "asyncio"], scope="module")
+def fed(request):
+    """Make a stream of bytes that arrive in these pieces, and what it reads from."""
+    turner = Turner()
+
+    def blocking(pieces):
+        reader = FedReader(pieces)
+        return EventStream(reader, OPERATION), reader
+
+    def awaited(pieces):
+        response = FedResponse(pieces)
+        return AwaitedStream(turner, AsyncEventStream(response, OPERATION)), response
+
+    yield blocking if request.param == "blocking" else awaited
+    turner._loop.close()
+
+
+@pytest.fixture(scope="module")
+def stream(fed):
+    return lambda *pieces: fed(pieces)[0]
 
 
 def events(*payloads):
@@ -87,7 +127,7 @@ def sse_fields(received):
     return [(str(event), event.event, event.id, event.retry) for event in received]
 
 
-def test_the_recorded_stream_cut_at_every_byte():
+def test_the_recorded_stream_cut_at_every_byte(stream):
     """However the connection cuts it, the events are the same, and so is all that is in them."""
     assert len(RECORDED) > 400
     for cut in range(len(RECORDED) + 1):
@@ -101,7 +141,7 @@ def test_the_recorded_stream_cut_at_every_byte():
     assert list(stream(*single).iter_json()) == VALUES
 
 
-def test_a_recorded_stream_that_ends_at_every_byte():
+def test_a_recorded_stream_that_ends_at_every_byte(stream):
     """What has arrived is given out; a cut is an error unless it is between two events."""
     ends = [0, *itertools.accumulate(len(part(piece)) for piece in PARTED)]
     for cut in range(len(RECORDED) + 1):
@@ -118,7 +158,7 @@ def test_a_recorded_stream_that_ends_at_every_byte():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_the_answer_in_parts_cut_at_every_byte(size):
+def test_the_answer_in_parts_cut_at_every_byte(stream, size):
     """Lines over several parts, several in one, CR LF and characters cut in two."""
     for cut in range(len(ANSWER) + 1):
         parts = [ANSWER[:cut], ANSWER[cut : cut + size], ANSWER[cut + size :]]
@@ -133,7 +173,7 @@ def test_the_answer_in_parts_cut_at_every_byte(size):
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\n\n"])
-def test_nothing_is_lost_without_a_last_newline(end):
+def test_nothing_is_lost_without_a_last_newline(stream, end):
     def whole(data):
         return stream(part(data + end))
 
@@ -146,7 +186,7 @@ def test_nothing_is_lost_without_a_last_newline(end):
     data=st.lists(st.sampled_from([b"\n", b"\r", b'{"a": 1}', b"data: x", b"\xc3\xa9"])),
     cuts=st.lists(st.integers(0, 99), max_size=5),
 )
-def test_the_parts_do_not_matter(data, cuts):
+def test_the_parts_do_not_matter(stream, data, cuts):
     whole = b"".join(data)
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     parts = b"".join(part(whole[a:b]) for a, b in itertools.pairwise(places))
@@ -154,16 +194,15 @@ def test_the_parts_do_not_matter(data, cuts):
     assert list(stream(parts).iter_sse()) == list(stream(part(whole)).iter_sse())
 
 
-def test_each_event_is_given_out_before_the_next_is_waited_for():
-    reader = FedReader(part(b"%d\n" % number) for number in range(3))
-    made = EventStream(reader, OPERATION)
+def test_each_event_is_given_out_before_the_next_is_waited_for(fed):
+    made, reader = fed(part(b"%d\n" % number) for number in range(3))
     for number, line in enumerate(made.iter_lines()):
         assert line == b"%d" % number
         assert reader.waits == number + 1
     assert reader.waits == 4
 
 
-def test_sse_as_the_standard_has_it():
+def test_sse_as_the_standard_has_it(stream):
     for text, expected in (
         (b"\xef\xbb\xbfdata: a\n\n", ["a"]),
         (b"\n\n: x\n\nevent: x\n\n", []),
@@ -179,7 +218,7 @@ def test_sse_as_the_standard_has_it():
     assert sse_fields(received) == [(name, "message", "1", None) for name in "abc"]
 
 
-def test_an_sse_event_is_its_text():
+def test_an_sse_event_is_its_text(stream):
     [event] = stream(part(b'event: e\ndata: {"a": 1}\n\n')).iter_sse()
     assert event == '{"a": 1}'
     assert event.json() == json.loads(event) == {"a": 1}
@@ -190,22 +229,21 @@ def test_an_sse_event_is_its_text():
 
 
 @pytest.mark.parametrize("end", [b"\n\n", b"\n", b"\r"])
-def test_sse_ends_at_done_and_closes_the_stream(end):
-    reader = FedReader([part(b"data: a\n\n"), part(b"data: [DONE]" + end), part(b"data: b\n\n")])
-    made = EventStream(reader, OPERATION)
+def test_sse_ends_at_done_and_closes_the_stream(fed, end):
+    made, reader = fed([part(b"data: a\n\n"), part(b"data: [DONE]" + end), part(b"data: b\n\n")])
     assert list(made.iter_sse()) == ["a"]
     assert reader.closed
     assert list(made) == []
 
 
-def test_done_may_be_the_last_thing_without_a_newline():
+def test_done_may_be_the_last_thing_without_a_newline(stream):
     assert list(stream(part(b"data: a\n\ndata: [DONE]")).iter_sse()) == ["a"]
     assert list(stream(part(b"data: a\ndata: [DONE]\n\ndata: [DONE]\n")).iter_sse()) == [
         "a\n[DONE]"
     ]
 
 
-def test_json_that_is_none_is_told_and_passed():
+def test_json_that_is_none_is_told_and_passed(stream):
     made = stream(part(b'1\n \n{"a"\n[2]'), part(b"\n3"))
     values = made.iter_json()
     assert next(values) == 1
@@ -214,7 +252,7 @@ def test_json_that_is_none_is_told_and_passed():
     assert list(made.iter_json()) == [[2], 3]
 
 
-def test_iterating_again_goes_on_where_another_stopped():
+def test_iterating_again_goes_on_where_another_stopped(stream):
     made = stream(part(b"a\nb\nc"), part(b"d\ne\n"), part(b"f\ng"))
     assert next(made.iter_lines()) == b"a"
     assert next(iter(made.iter_lines())) == b"b"
@@ -229,7 +267,7 @@ WORDS = f"An error occurred (ModelStreamError) when calling the {OPERATION} oper
 
 
 @pytest.mark.parametrize("how", ["__iter__", "iter_bytes", "iter_lines", "iter_json", "iter_sse"])
-def test_an_error_inside_the_stream(how):
+def test_an_error_inside_the_stream(stream, how):
     made = stream(part(b"1\n") + MODEL_ERROR + part(b"2\n"))
     seen = []
     with pytest.raises(EventStreamError) as raised:
@@ -242,7 +280,7 @@ def test_an_error_inside_the_stream(how):
     assert len(list(getattr(made, how)())) == (how != "iter_sse")
 
 
-def test_an_error_pickles_with_its_code():
+def test_an_error_pickles_with_its_code(stream):
     with pytest.raises(EventStreamError) as raised:
         list(stream(MODEL_ERROR))
     again = pickle.loads(pickle.dumps(raised.value))
@@ -254,7 +292,7 @@ def test_an_error_pickles_with_its_code():
     assert EventStreamError({"Error": {}}, "x").error_code is None
 
 
-def test_a_line_that_an_error_interrupts_is_not_lost():
+def test_a_line_that_an_error_interrupts_is_not_lost(stream):
     made = stream(part(b"a\nb") + MODEL_ERROR)
     lines = made.iter_lines()
     assert next(lines) == b"a"
@@ -278,38 +316,38 @@ def test_a_line_that_an_error_interrupts_is_not_lost():
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["exception", "error"])
-def test_codes_and_messages(headers, payload, code, words, kind):
+def test_codes_and_messages(stream, headers, payload, code, words, kind):
     made = stream(message([*headers, (":message-type", kind)], payload))
     with pytest.raises(EventStreamError) as raised:
         list(made)
     assert raised.value.response == {"Error": {"Code": code, "Message": words}}
 
 
-def test_an_event_named_as_an_error_is_shown_and_in_parts_raised():
+def test_an_event_named_as_an_error_is_shown_and_in_parts_raised(stream):
     named = message([(":event-type", "InternalStreamFailure"), (":message-type", "event")], b"{}")
     assert list(stream(named)) == [{"InternalStreamFailure": {}}]
     with pytest.raises(EventStreamError, match=r"\(InternalStreamFailure\)"):
         list(stream(named).iter_bytes())
 
 
-def test_what_boto3_skips_is_skipped():
+def test_what_boto3_skips_is_skipped(stream):
     other = message([(":event-type", "payloadPart")], b"x") + message([], b"y")
     initial = message([(":event-type", "initial-response")], b"{}")
     assert list(stream(initial + other + part(b"z"))) == events(b"z")
     assert list(stream(initial + other + part(b"z")).iter_bytes()) == [b"z"]
 
 
-def test_what_is_no_event_ends_the_stream_after_what_came_before():
-    made = stream(part(b"a\nb") + b"\0" * 16 + part(b"c"))
+def test_what_is_no_event_ends_the_stream_after_what_came_before(fed):
+    made, reader = fed([part(b"a\nb") + b"\0" * 16 + part(b"c")])
     lines = made.iter_lines()
     assert next(lines) == b"a"
     with pytest.raises(ChecksumMismatch):
         next(lines)
     assert list(made) == []
-    assert made._reader.closed
+    assert reader.closed
 
 
-def test_the_initial_response():
+def test_the_initial_response(stream):
     initial = message([(":event-type", "initial-response"), ("a", "b")], b"{}")
     made = stream(initial, part(b"x"))
     first = made.get_initial_response()
@@ -326,7 +364,7 @@ def test_the_initial_response():
         made.get_initial_response()
 
 
-def test_closing_gives_out_what_has_arrived():
+def test_closing_gives_out_what_has_arrived(stream):
     made = stream(part(b"a") + part(b"b"), part(b"c"))
     assert next(iter(made)) == events(b"a")[0]
     made.close()
@@ -334,11 +372,11 @@ def test_closing_gives_out_what_has_arrived():
     made.close()
 
 
-def test_what_a_stream_is_not():
+def test_what_a_stream_is_not(stream):
     made = stream(part(b"x"))
     with pytest.raises(TypeError, match="'EventStream' object is not an iterator"):
         next(made)
     for name in ("read", "next", "__enter__", "__len__"):
         assert not hasattr(made, name)
-    with pytest.raises(TypeError, match="cannot pickle 'EventStream' object"):
+    with pytest.raises(TypeError, match=r"cannot pickle '(Async)?EventStream' object"):
         pickle.dumps(made)

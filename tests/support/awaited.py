@@ -6,9 +6,12 @@ a stream of asyncio's has not (to be a file, for one), these have not either.
 
 import asyncio
 import contextlib
+import copy
+import os
 import threading
 
 import sagewire
+from sagewire.client.ambient import sleep
 
 
 def awaited(*arguments, **options):
@@ -16,17 +19,99 @@ def awaited(*arguments, **options):
     return AwaitedClient(sagewire.async_client(*arguments, **options))
 
 
-class AwaitedClient:
+def follow(ambient):
+    """Have what a test puts in place of the blocking waits stand for the awaited ones too."""
+    slept = ambient.pause
+
+    async def pause(seconds):
+        await slept(seconds) if ambient.sleep is sleep else ambient.sleep(seconds)
+
+    async def stay(seconds):
+        await slept(seconds) if ambient.hold is sleep else ambient.hold(seconds)
+
+    ambient.pause, ambient.stay = pause, stay
+
+
+class Turner:
+    """A loop, and what is run on it as if it did not wait."""
+
+    _whole = None
+
+    def __init__(self):
+        self._turn_anew()
+        self._thread = threading.get_ident()
+
+    @property
+    def _loop(self):
+        whole = self._whole or self
+        # Used after its end, or in a child of a fork, it has another.
+        if whole._turned.is_closed() or whole._process != os.getpid():
+            whole._turn_anew()
+        return whole._turned
+
+    def _turn_anew(self):
+        self._turned = asyncio.new_event_loop()
+        self._process = os.getpid()
+
+    def _run(self, awaitable):
+        async def waited():
+            return await awaitable
+
+        return self._loop.run_until_complete(waited())
+
+    def _iterated(self, iterator):
+        try:
+            while True:
+                try:
+                    item = self._run(anext(iterator))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            if hasattr(iterator, "aclose") and not asyncio._get_running_loop():
+                self._run(iterator.aclose())
+
+    def _let_go(self):
+        # The collector may drop what is left on a peer's thread, while this one turns the loop.
+        if threading.get_ident() == self._thread:
+            self._turn()
+
+    def _turn(self):
+        if not ((self._whole or self)._turned.is_closed() or asyncio._get_running_loop()):
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+
+
+class AwaitedClient(Turner):
     """As `sagewire.SageMakerRuntime`."""
 
     def __init__(self, client):
+        super().__init__()
+        follow(client._ambient)
         self._client = client
-        self._loop = asyncio.new_event_loop()
-        self._whole = None
-        self._thread = threading.get_ident()
 
     def __getattr__(self, name):
         return getattr(self._client, name)
+
+    def __repr__(self):
+        return repr(self._client)
+
+    def __dir__(self):
+        return dir(self._client)
+
+    def __copy__(self):
+        return AwaitedClient(copy.copy(self._client))
+
+    def __deepcopy__(self, memo):
+        return AwaitedClient(copy.deepcopy(self._client, memo))
+
+    def __reduce__(self):
+        return AwaitedClient, (self._client,)
+
+    @property
+    def pool(self):
+        self._turn()
+        return self._client.pool
 
     def invoke_endpoint(self, *arguments, **parameters):
         return self._called(self._client.invoke_endpoint, arguments, parameters)
@@ -42,12 +127,14 @@ class AwaitedClient:
         return self._run(self._client.generate_presigned_url(*arguments, **parameters))
 
     def with_options(self, **options):
+        client = self._client.with_options(**options)
         view = object.__new__(AwaitedClient)
-        view._client = self._client.with_options(**options)
-        view._loop = self._loop
+        view._client, view._thread = client, self._thread
         view._whole = self._whole or self  # whose loop it uses
-        view._thread = self._thread
         return view
+
+    def invoke_many(self, *arguments, **options):
+        return self._iterated(self._client.invoke_many(*arguments, **options))
 
     def close(self):
         self._run(self._client.close())
@@ -61,7 +148,7 @@ class AwaitedClient:
         self._end()
 
     def __del__(self):
-        if self._whole is None and not self._loop.is_closed():
+        if self._whole is None and not self._turned.is_closed():
             self._end()
 
     def _end(self):
@@ -77,30 +164,6 @@ class AwaitedClient:
             kind = EventStream if hasattr(result["Body"], "iter_sse") else StreamingBody
             result["Body"] = kind(self, result["Body"])
         return result
-
-    def _run(self, awaitable):
-        async def waited():
-            return await awaitable
-
-        return self._loop.run_until_complete(waited())
-
-    def _iterated(self, iterator):
-        while True:
-            try:
-                item = self._run(iterator.__anext__())
-            except StopAsyncIteration:
-                return
-            yield item
-
-    def _let_go(self):
-        # The collector may drop what is left on a peer's thread, while this one turns the loop.
-        if threading.get_ident() == self._thread:
-            self._turn()
-
-    def _turn(self):
-        if not (self._loop.is_closed() or asyncio._get_running_loop()):
-            self._loop.call_soon(self._loop.stop)
-            self._loop.run_forever()
 
 
 class StreamingBody:
@@ -179,6 +242,9 @@ class EventStream:
             method = getattr(self._stream, name)
             return lambda *arguments: self._client._iterated(method(*arguments))
         return getattr(self._stream, name)
+
+    def __reduce__(self):
+        return self._stream.__reduce__()
 
     def get_initial_response(self):
         return self._client._run(self._stream.get_initial_response())

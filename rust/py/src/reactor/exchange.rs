@@ -236,6 +236,8 @@ impl ReactorResponse {
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
         if let Some(data) = self.take_here(amount) {
+            // Its connection may be one too many now, which goes by the alarm.
+            Reactor::look_ahead(self.reactor.bind(py))?;
             return Ok(Some(PyBytes::new(py, &data)));
         }
         let reactor = self.reactor.get();
@@ -249,6 +251,7 @@ impl ReactorResponse {
             }
             engine.read(self.key, amount)
         };
+        Reactor::look_ahead(self.reactor.bind(py))?;
         match read {
             Some(Ok(Outcome::Data(data))) => Ok(Some(PyBytes::new(py, &data))),
             Some(Err(error)) => Err(self.call.failed(py, error)),
@@ -288,6 +291,7 @@ impl ReactorResponse {
         let waiting = reactor.forget(self.key);
         if reactor.is_ours() {
             lock(&reactor.engine).give_up(self.key);
+            Reactor::look_ahead(self.reactor.bind(py))?;
         }
         let Some(wait) = waiting else { return Ok(()) };
         let wait = wait.bind(py);
