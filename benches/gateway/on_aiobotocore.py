@@ -2,19 +2,18 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import gateway
 from aiobotocore.session import get_session
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
+    # aiobotocore knows no deadline of a call: it is spared what this would cost.
     async with get_session().create_client("sagemaker-runtime") as client:
-        app.state.client = client
-        yield
+        yield {"client": client}
 
 
-# aiobotocore knows no deadline of a call: it is spared what this would cost.
-gateway.client_for = lambda request: request.app.state.client
-app = Starlette(routes=gateway.app.routes, lifespan=lifespan)
+app = Router(routes=gateway.app.routes, lifespan=lifespan)

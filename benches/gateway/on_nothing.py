@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import gateway
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 HEADERS = {"content-type": "application/json", "x-amzn-invoked-production-variant": "AllTraffic"}
 ANSWER = b'{"predictions": [0.1, 0.9]}'
@@ -24,10 +25,8 @@ class Nothing:
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    app.state.client = Nothing()
-    yield
+async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
+    yield {"client": Nothing()}
 
 
-gateway.client_for = lambda request: request.app.state.client
-app = Starlette(routes=gateway.app.routes, lifespan=lifespan)
+app = Router(routes=gateway.app.routes, lifespan=lifespan)

@@ -13,29 +13,41 @@ included. A caller who leaves cancels the call: the model's container sees its c
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 import sagewire
-from sagewire.exceptions import ClientError, DeadlineExceededError, ParamValidationError
-from sagewire.headers import filter_request, filter_response
+from sagewire.exceptions import (
+    BotoCoreError,
+    ClientError,
+    DeadlineExceededError,
+    ParamValidationError,
+)
+from sagewire.headers import filter_response
 
 MOST_BODY_BYTES = 6_291_456  # the service takes no more
 MOST_SECONDS = 60.0
-# What callers may set, of what the service supports.
+# The headers that callers may set; no other goes any further. ASGI has them in lower case.
 MEMBERS = {
-    "content-type": "ContentType",
-    "accept": "Accept",
-    "x-amzn-sagemaker-custom-attributes": "CustomAttributes",
-    "x-amzn-sagemaker-target-variant": "TargetVariant",
-    "x-amzn-sagemaker-inference-id": "InferenceId",
-    "x-amzn-sagemaker-session-id": "SessionId",
+    b"content-type": "ContentType",
+    b"accept": "Accept",
+    b"x-amzn-sagemaker-custom-attributes": "CustomAttributes",
+    b"x-amzn-sagemaker-target-variant": "TargetVariant",
+    b"x-amzn-sagemaker-inference-id": "InferenceId",
+    b"x-amzn-sagemaker-session-id": "SessionId",
 }
+EVENTS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+# A call that takes no longer is over before it could be cancelled: its caller is not watched.
+UNWATCHED_SECONDS = 0.02
 
 answers: Counter[int] = Counter()
 calls: Counter[str] = Counter()
@@ -49,134 +61,152 @@ class Refused(Exception):
         self.status = status
 
 
+class CallerGone(Exception):
+    """There is nobody left to answer."""
+
+
 @contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
     async with sagewire.async_client("sagemaker-runtime") as client:
-        app.state.client = client
-        yield
+        # A view of the client, whose calls have a deadline; what is yielded is every request's.
+        yield {"client": client.with_options(timeout=MOST_SECONDS)}
 
 
-async def parameters(request: Request) -> dict[str, object]:
-    """Return the call's arguments: the supported headers, and the body."""
-    if int(request.headers.get("content-length") or 0) > MOST_BODY_BYTES:
-        raise Refused(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
-    kept = filter_request(request.headers.items(), operation="InvokeEndpoint")
-    found = {MEMBERS[name.lower()]: value for name, value in kept if name.lower() in MEMBERS}
-    body = await request.body()
-    if len(body) > MOST_BODY_BYTES:
-        raise Refused(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
-    return {"EndpointName": request.path_params["endpoint"], "Body": body, **found}
+async def asked(scope: Scope, receive: Receive) -> tuple[Any, dict[str, object]]:
+    """Return the client to call, with the caller's deadline, and the call's arguments."""
+    client = scope["state"]["client"]
+    arguments: dict[str, object] = {"EndpointName": scope["path_params"]["endpoint"]}
+    for name, value in scope["headers"]:
+        try:
+            if name in MEMBERS:
+                arguments[MEMBERS[name]] = value.decode()
+            elif name == b"x-timeout-seconds":
+                client = client.with_options(timeout=min(float(value), MOST_SECONDS))
+        except UnicodeDecodeError:
+            raise Refused(400, f"{name.decode()}: must be UTF-8") from None
+        except ValueError:
+            raise Refused(400, "X-Timeout-Seconds: must be a number above 0") from None
+    arguments["Body"] = await whole_body(receive)
+    return client, arguments
 
 
-def client_for(request: Request) -> sagewire.AsyncSageMakerRuntime:
-    """Return a view of the client with the caller's deadline."""
-    try:
-        seconds = min(float(request.headers.get("x-timeout-seconds", MOST_SECONDS)), MOST_SECONDS)
-        return request.app.state.client.with_options(timeout=seconds)
-    except ValueError:
-        raise Refused(400, "X-Timeout-Seconds: must be a number above 0") from None
+async def whole_body(receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > MOST_BODY_BYTES:
+            raise Refused(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
-@contextlib.contextmanager
-def counted() -> Iterator[None]:
-    calls["in flight"] += 1
-    try:
-        yield
-    finally:
-        calls["in flight"] -= 1
+class InFlight:
+    """`with InFlight(receive):` a call that is counted, and cancelled when its caller leaves."""
 
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watching: asyncio.Task[None] | None = None
 
-async def unless_the_caller_leaves(
-    request: Request, work: Coroutine[None, None, Response]
-) -> Response:
-    """Do work; cancel it when the caller is gone."""
-    gone = False
+    def __enter__(self) -> None:
+        calls["in flight"] += 1
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._begin)
 
-    async def watch(task: "asyncio.Task[None] | None") -> None:
-        nonlocal gone
-        while (await request.receive())["type"] != "http.disconnect":
+    def _begin(self) -> None:
+        self._watching = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        if task is not None:
-            task.cancel()
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
 
-    watching = asyncio.ensure_future(watch(asyncio.current_task()))
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        return Response(status_code=499)
-    finally:
-        watching.cancel()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        calls["in flight"] -= 1
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._gone and kind is asyncio.CancelledError:
+            raise CallerGone
 
 
-async def invoke(request: Request) -> Response:
-    arguments = await parameters(request)
-    return await unless_the_caller_leaves(request, invoked(client_for(request), arguments))
-
-
-async def invoked(client: sagewire.AsyncSageMakerRuntime, arguments: dict[str, object]) -> Response:
-    with counted():
+async def invoke(scope: Scope, receive: Receive, send: Send) -> int:
+    client, arguments = await asked(scope, receive)
+    with InFlight(receive):
         result = await client.invoke_endpoint(**arguments)
-        data = await result["Body"].read()
+        body = await result["Body"].read()
     described = result["ResponseMetadata"]
-    headers = filter_response(described["HTTPHeaders"].items(), operation="InvokeEndpoint")
-    kept = {name: value for name, value in headers if name.lower() != "content-length"}
-    return Response(data, described["HTTPStatusCode"], kept)
+    status: int = described["HTTPStatusCode"]
+    kept = filter_response(described["HTTPHeaders"], operation="InvokeEndpoint")
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return status
 
 
-async def stream(request: Request) -> Response:
-    arguments = await parameters(request)
-    return await unless_the_caller_leaves(request, streamed(client_for(request), arguments))
+async def stream(scope: Scope, receive: Receive, send: Send) -> int:
+    client, arguments = await asked(scope, receive)
+    with InFlight(receive):
+        result = await client.invoke_endpoint_with_response_stream(**arguments)
+        # Leaving this block, for whatever reason, ends the stream at the model as well.
+        async with result["Body"] as body:
+            await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+            async for event in events(body):
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body"})
+    return 200
 
 
-async def streamed(
-    client: sagewire.AsyncSageMakerRuntime, arguments: dict[str, object]
-) -> Response:
-    result = await client.invoke_endpoint_with_response_stream(**arguments)
-
-    async def events() -> AsyncIterator[bytes]:
-        # Leaving this generator, for whatever reason, ends the stream at the model as well.
-        with counted():
-            async with result["Body"] as lines:
-                try:
-                    async for line in lines.iter_lines():
-                        if line:
-                            text = line if line.startswith(b"data:") else b"data: " + line
-                            yield text + b"\n\n"
-                except sagewire.exceptions.BotoCoreError as error:
-                    yield b"event: error\ndata: %b\n\n" % str(error).replace("\n", " ").encode()
-                except ClientError as error:
-                    yield b"event: error\ndata: %b\n\n" % error.response["Error"]["Code"].encode()
-
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+async def events(body: Any) -> AsyncIterator[bytes]:
+    """Yield the lines of a response stream as server-sent events."""
+    try:
+        async for line in body.iter_lines():
+            if line:
+                yield (line if line.startswith(b"data:") else b"data: " + line) + b"\n\n"
+    except BotoCoreError as error:
+        yield b"event: error\ndata: %b\n\n" % str(error).replace("\n", " ").encode()
+    except ClientError as error:
+        yield b"event: error\ndata: %b\n\n" % error.response["Error"]["Code"].encode()
 
 
 class Answering:
     """An endpoint that turns what a call raises into an answer, and counts the answers."""
 
-    def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, handler: Callable[[Scope, Receive, Send], Awaitable[int]]) -> None:
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = None
         try:
-            response = await self._handler(Request(scope, receive, send))
+            status = await self._handler(scope, receive, send)
+        except CallerGone:
+            status = 499
         except Refused as error:
             response = JSONResponse({"message": str(error)}, error.status)
         except ParamValidationError as error:
             response = JSONResponse({"message": str(error)}, 400)
         except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            told = error.response["Error"]
-            response = JSONResponse({"code": told["Code"], "message": told["Message"]}, status)
+            told = {
+                "code": error.response["Error"]["Code"],
+                "message": error.response["Error"]["Message"],
+            }
+            response = JSONResponse(told, error.response["ResponseMetadata"]["HTTPStatusCode"])
         except DeadlineExceededError as error:
             response = JSONResponse({"message": str(error)}, 504)
-        except sagewire.exceptions.BotoCoreError as error:
+        except BotoCoreError as error:
             response = JSONResponse({"message": str(error)}, 502)
-        answers[response.status_code] += 1
-        await response(scope, receive, send)
+        if response is not None:
+            status = response.status_code
+            await response(scope, receive, send)
+        answers[status] += 1
 
 
 async def health(_request: Request) -> Response:
@@ -184,14 +214,14 @@ async def health(_request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    pool = request.app.state.client.pool
+    pool = request.state.client.pool
     lines = [f'gateway_answers_total{{status="{status}"}} {n}' for status, n in answers.items()]
     lines += [f"gateway_in_flight {calls['in flight']}", f"gateway_connections_busy {pool.busy}"]
     lines += [f"gateway_connections_idle {pool.idle}", ""]
     return PlainTextResponse("\n".join(lines))
 
 
-app = Starlette(
+app = Router(
     routes=[
         Route("/models/{endpoint}", Answering(invoke), methods=["POST"]),
         Route("/models/{endpoint}/stream", Answering(stream), methods=["POST"]),
