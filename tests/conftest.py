@@ -2,7 +2,9 @@
 
 import gc
 import os
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
 
 # Before botocore is imported: with awscrt, which `make bench` installs, boto3 is another oracle
 # (another order of headers, other presigned URLs) than the one that is recorded and equalled.
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import sagewire
-from tests.support.awaited import awaited
+from tests.support.awaited import AwaitedClient, awaited
 
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile(
@@ -31,7 +33,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "make_client" in metafunc.fixturenames:
         only_blocking = metafunc.definition.get_closest_marker("blocking") is not None
         drivers = ["blocking"] if only_blocking else list(CLIENTS)
-        metafunc.parametrize("make_client", [CLIENTS[name] for name in drivers], ids=drivers)
+        metafunc.parametrize("make_client", drivers, indirect=True)
+
+
+@pytest.fixture
+def make_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Return what makes a client, for either driver."""
+    made: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def client(*arguments: Any, **options: Any) -> Any:
+        one = CLIENTS[request.param](*arguments, **options)
+        made.add(one)
+        return one
+
+    yield client
+    for one in list(made):
+        if isinstance(one, AwaitedClient):
+            one.end()  # the collector would end its loop in any order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,5 +1,6 @@
 """Response streams over real sockets: when events come, what faults give, where connections go."""
 
+import contextlib
 import gc
 import itertools
 import ssl
@@ -293,17 +294,16 @@ def test_the_deadline_covers_the_stream(opened):
     def script(link):
         link.request()
         link.send(CHUNKED)
-        for _ in range(200):
-            link.send(chunk(part(b"a")))
-            time.sleep(0.02)
+        with contextlib.suppress(OSError):  # the client's end
+            while not link.peer.left.is_set():
+                link.send(chunk(part(b"a")))
+                time.sleep(0.02)
 
     with Peer(script) as peer:
-        client = opened(peer, read_timeout=10).with_options(timeout=SOON_SECONDS)
-        began = time.monotonic()
+        client = opened(peer, read_timeout=10).with_options(timeout=1.5)
         seen = []
-        with pytest.raises(DeadlineExceededError, match=r"Deadline of 0\.3 s exceeded"):
+        with pytest.raises(DeadlineExceededError, match=r"Deadline of 1\.5 s exceeded"):
             seen.extend(invoke(client))
-        assert time.monotonic() - began < 3
         assert seen
 
 

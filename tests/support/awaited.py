@@ -145,18 +145,20 @@ class AwaitedClient(Turner):
     def __exit__(self, *_exception):
         self.close()
         self._run(self._loop.shutdown_default_executor())
-        self._end()
+        self.end()
 
     def __del__(self):
-        if self._whole is None and not self._turned.is_closed():
-            self._end()
+        self.end()
 
-    def _end(self):
+    def end(self):
+        """Close the loop; a view leaves that to the client."""
+        if self._whole is not None or self._turned.is_closed():
+            return
         sender = self._client._core.sender
         for line in sender._lines.values() if sender is not None else ():
             if line.pool is not None:
                 line.pool.abandon()
-        self._loop.close()
+        self._turned.close()
 
     def _called(self, method, arguments, parameters):
         result = self._run(method(*arguments, **parameters))
