@@ -6,6 +6,7 @@ Each operation runs the pool's own loop until it is done.
 import asyncio
 import contextlib
 import threading
+import weakref
 
 from sagewire._impl import reactor, transport
 
@@ -16,15 +17,18 @@ class ReactorPool:
     """As `transport.Pool`, each wait under a loop of its own."""
 
     def __init__(self, scheme, host, port, *, loop=None, twin=reactor, **settings):
-        self._own = loop is None
+        own = loop is None
         self._thread = threading.get_ident()
-        self.loop = asyncio.new_event_loop() if loop is None else loop
+        self.loop = asyncio.new_event_loop() if own else loop
         self._address = (host.strip("[]"), port)
         self._pool = twin.Pool(self.loop, scheme, host, port, **settings)
         proxy = settings.get("proxy")
         if proxy is not None:
             self._address = (proxy.host.strip("[]"), proxy.port)
         self._pool.start()
+        if own:
+            # Not `__del__`: of a cycle, the collector may finalize the loop before this.
+            weakref.finalize(self, _end, self._pool, self.loop)
 
     def take(self, url, timeout):
         self.turn()  # the loop hears of idle connections that have ended
@@ -58,11 +62,12 @@ class ReactorPool:
 
         return self.loop.run_until_complete(waited())
 
-    def __del__(self):
-        if self._own and not self.loop.is_closed():
-            with contextlib.suppress(Exception):
-                self._pool.abandon()
-                self.loop.close()
+
+def _end(pool, loop):
+    if not loop.is_closed():
+        with contextlib.suppress(Exception):
+            pool.abandon()
+            loop.close()
 
 
 class ReactorExchange:
