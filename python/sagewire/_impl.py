@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Literal
 
-    from sagewire._pure import eventstream, headers, reactor, server, sigv4, transport
+    from sagewire._pure import bodies, eventstream, headers, reactor, server, sigv4, transport
 
-__all__ = ["eventstream", "headers", "implementation", "reactor", "server", "sigv4", "transport"]
+__all__ = [
+    "bodies",
+    "eventstream",
+    "headers",
+    "implementation",
+    "reactor",
+    "server",
+    "sigv4",
+    "transport",
+]
 
-CAPABILITIES = ("eventstream", "headers", "reactor", "server", "sigv4", "transport")
+CAPABILITIES = ("bodies", "eventstream", "headers", "reactor", "server", "sigv4", "transport")
 
 
 def _choose() -> "Literal['native', 'pure']":

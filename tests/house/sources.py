@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "sagewire"
-CAPABILITIES = ("eventstream", "headers", "reactor", "server", "sigv4", "transport")
+CAPABILITIES = ("bodies", "eventstream", "headers", "reactor", "server", "sigv4", "transport")
 
 
 @cache

@@ -1,9 +1,11 @@
 """`StreamingBody` over any source of bytes, against the standard library's own splitting."""
 
 import csv
+import gc
 import io
 import json
 import pickle
+import weakref
 
 import pytest
 from botocore.response import StreamingBody as BotocoreBody
@@ -12,6 +14,18 @@ from hypothesis import strategies as st
 
 from sagewire import StreamingBody
 from sagewire.exceptions import IncompleteReadError
+
+# What botocore's class has for itself, and `io` for its own subclasses.
+PRIVATE = {
+    *(
+        "_DEFAULT_CHUNK_SIZE",
+        "_verify_content_length",
+        "__del__",
+        "__abstractmethods__",
+        "_abc_impl",
+    ),
+    *("_checkClosed", "_checkReadable", "_checkSeekable", "_checkWritable"),
+}
 
 
 def body(data: bytes, length: int | str | None = None) -> StreamingBody:
@@ -108,6 +122,42 @@ def test_what_a_body_is_not() -> None:
         stream.write(b"")  # type: ignore[attr-defined]
     with pytest.raises(TypeError):
         pickle.dumps(stream)
+
+
+def test_a_body_is_what_programs_take_it_for() -> None:
+    class Own(StreamingBody):
+        """A program's own, made of what it likes."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__(content_length=len(text), raw_stream=io.BytesIO(text.encode()))  # type: ignore[arg-type]
+            self.text = text
+
+    for make in (lambda: body(b"a\nb"), lambda: Own("a\nb")):
+        made = make()
+        assert isinstance(made, io.IOBase)
+        assert set(dir(BotocoreBody)) - set(dir(made)) <= PRIVATE
+        made.note = made  # type: ignore[union-attr]
+        gone = weakref.ref(made)
+        assert list(made.iter_lines()) == [b"a", b"b"]
+        assert (made.tell(), bool(made)) == (3, True)
+        assert made.flush() is None  # type: ignore[func-returns-value]
+        made.writelines([])
+        with pytest.raises(AttributeError, match="has no attribute 'write'"):
+            made.writelines([b"x"])
+        del made
+        gc.collect()
+        assert gone() is None
+
+
+@pytest.mark.parametrize("size", [-1, None, 0, 1, 2, 3, 9])
+def test_lines_of_a_size_are_those_of_io(size: int | None) -> None:
+    for data in (b"", b"ab\ncd", b"a\r\n\n"):
+        expected = io.BytesIO(data)
+        stream = body(data)
+        for _ in range(3):
+            assert stream.readline(size) == expected.readline(size)
+    with pytest.raises(TypeError):
+        body(b"a").readline("1")  # type: ignore[arg-type]
 
 
 def test_closing_gives_the_rest_up_but_stays_open_by_name() -> None:

@@ -5,7 +5,10 @@ from collections.abc import Callable, Generator, Iterable
 from contextvars import Context
 from typing import Any, final
 
+from typing_extensions import Self, disjoint_base
+
 __all__ = [
+    "Body",
     "Call",
     "Connection",
     "Decoder",
@@ -41,6 +44,21 @@ __all__ = [
 
 def filter_request(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
 def filter_response(headers: list[tuple[str, str]], operation: str) -> list[tuple[str, str]]: ...
+
+# bodies: rust/py/src/bodies.rs
+
+@disjoint_base
+class Body:
+    def __new__(cls, *_args: Any, **_options: Any) -> Self: ...
+    def __init__(self, raw_stream: Any, content_length: str | int | None) -> None: ...
+    _raw_stream: Any
+    _content_length: Any
+    _amount_read: int
+    def read(self, amt: int | None = None) -> bytes: ...
+    def readinto(self, b: Any) -> int: ...
+    def tell(self) -> int: ...
+    def close(self) -> None: ...
+    def set_socket_timeout(self, timeout: float | None) -> None: ...
 
 # eventstream: rust/py/src/eventstream.rs
 
@@ -481,7 +499,6 @@ class Shortcut:
         ],
         result: Callable[[dict[str, Any]], Any],
         make_body: Callable[[Any, str | None], Any],
-        body_attributes: tuple[str, str] | None = None,
     ) -> Shortcut: ...
     def is_over(self) -> bool: ...
     def invoke(self, parameters: dict[str, Any], timeout: float | None) -> Any: ...

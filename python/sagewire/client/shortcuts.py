@@ -10,7 +10,6 @@ from sagewire.client.ambient import new_id
 from sagewire.client.answers import BODIES, layout
 from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES
 from sagewire.client.results import Result
-from sagewire.streams.body import ATTRIBUTES, StreamingBody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ def renewed(
         lambda status, headers: layout(operation, ending, status, headers),
         Result,
         bodies[operation.body_type],
-        ATTRIBUTES if bodies[operation.body_type] is StreamingBody else None,
     )
     book[operation] = made
     if core.books.changes != changes:

@@ -1,12 +1,13 @@
 """`StreamingBody`: the body of a result, read when it is asked for, with boto3's API."""
 
 import io
+from operator import index
 
-from sagewire.exceptions import IncompleteReadError
+from sagewire._impl import bodies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
 
     class Readable(Protocol):
@@ -24,14 +25,17 @@ if TYPE_CHECKING:
         def set_timeout(self, seconds: "float | None", /) -> None:
             """Set how long each wait may take."""
 
+    class _Body(bodies.Body, io.IOBase):
+        """What `StreamingBody` is made of, as type checkers are to see it."""
+else:
+    # By its layout it cannot be an `io.IOBase`: what a call makes each time is native.
+    _Body = bodies.Body
 
 _CHUNK_BYTES = 1024
-# What a body is made of, for those who make many of them: response, and `Content-Length`.
-ATTRIBUTES = ("_raw_stream", "_content_length")
 
 
-class StreamingBody(io.IOBase):
-    """A file-like over the bytes of an answer, as they arrive.
+class StreamingBody(_Body):
+    """A file-like over the bytes of an answer, as they arrive; an `io.IOBase`.
 
     Read it to its end: then its connection serves the next call. Closing it early, or dropping it,
     gives the connection up unless the rest is small and already here.
@@ -46,37 +50,19 @@ class StreamingBody(io.IOBase):
     b'a,b'
     """
 
-    _amount_read = 0
+    # As boto3 has it, also after `close`.
+    closed = False
 
-    def __init__(self, raw_stream: "Readable", content_length: "str | int | None") -> None:
-        self._raw_stream = raw_stream
-        self._content_length = content_length
-
-    def read(self, amt: "int | None" = None) -> bytes:
-        """Return at most `amt` bytes (all that is left if `None` or negative), `b""` at the end."""
-        if amt is None or amt < 0:
-            data = self._raw_stream.read()
-            read = self._amount_read = self._amount_read + len(data)
-            expected = self._content_length
-            # Looked at here first: nearly every body is read at once, and is what it should be.
-            if expected is not None and read != int(expected):
-                self._check_length()
-            return data
-        data = self._raw_stream.read(amt)
-        if data:
-            self._amount_read += len(data)
-        elif amt:
-            self._check_length()
-        return data
-
-    def readinto(self, b: "Any") -> int:
-        """Read into a writable buffer and return the number of bytes, 0 at the end."""
-        count = self._raw_stream.readinto(b)
-        if count:
-            self._amount_read += count
-        elif len(b):
-            self._check_length()
-        return count
+    def readline(self, size: "int | None" = -1, /) -> bytes:
+        r"""Return the bytes up to the next `\n`, which is kept; at most `size` of them."""
+        most = -1 if size is None else index(size)
+        line = bytearray()
+        while most < 0 or len(line) < most:
+            byte = self.read(1)
+            line += byte
+            if byte in (b"", b"\n"):
+                break
+        return bytes(line)
 
     def readlines(self, hint: "int | None" = -1, /) -> "list[bytes]":
         r"""Return the remaining lines, split at `\n` alone, ends kept."""
@@ -87,6 +73,7 @@ class StreamingBody(io.IOBase):
         return self
 
     def __next__(self) -> bytes:
+        """Return the next piece of up to 1024 bytes."""
         piece = self.read(_CHUNK_BYTES)
         if not piece:
             raise StopIteration
@@ -111,21 +98,41 @@ class StreamingBody(io.IOBase):
             yield from splitter.feed(piece)
         yield from splitter.finish()
 
-    def tell(self) -> int:
-        """Return the number of bytes read so far."""
-        return self._amount_read
-
     def readable(self) -> bool:
         """Return `True`."""
         return True
 
-    def close(self) -> None:
-        """Give the rest up. `closed` stays `False`, as boto3 has it."""
-        self._raw_stream.close()
+    def writable(self) -> bool:
+        """Return `False`."""
+        return False
 
-    # The response gives its connection up itself. `io`'s own would close it once more, after every
-    # call; this is the cheapest thing that can stand here and does nothing.
-    __del__ = io.IOBase.seekable  # type: ignore[assignment]
+    def seekable(self) -> bool:
+        """Return `False`."""
+        return False
+
+    def isatty(self) -> bool:
+        """Return `False`."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def fileno(self) -> int:
+        """Raise `io.UnsupportedOperation`, as `seek` and `truncate` do."""
+        raise io.UnsupportedOperation("fileno")
+
+    def seek(self, _offset: int, _whence: int = 0, /) -> int:
+        """Raise `io.UnsupportedOperation`."""
+        raise io.UnsupportedOperation("seek")
+
+    def truncate(self, _size: "int | None" = None, /) -> int:
+        """Raise `io.UnsupportedOperation`."""
+        raise io.UnsupportedOperation("truncate")
+
+    def writelines(self, lines: "Iterable[Any]", /) -> None:
+        """Raise `AttributeError` unless there is nothing to write."""
+        for line in lines:
+            self.write(line)
 
     def __enter__(self) -> "StreamingBody":  # noqa: PYI034 - typing is not imported
         """Return the body itself; leaving the block closes it."""
@@ -138,16 +145,8 @@ class StreamingBody(io.IOBase):
         """Raise `TypeError`: what is still on a connection cannot be pickled."""
         raise TypeError(f"cannot pickle {type(self).__name__!r} object: pickle what read() returns")
 
-    def set_socket_timeout(self, timeout: "float | None") -> None:
-        """Set how long, in seconds, each wait for more of this body may take from now on."""
-        self._raw_stream.set_timeout(timeout)
 
-    def _check_length(self) -> None:
-        if self._content_length is None:
-            return
-        expected = int(self._content_length)
-        if self._amount_read != expected:
-            raise IncompleteReadError(actual_bytes=self._amount_read, expected_bytes=expected)
+io.IOBase.register(StreamingBody)
 
 
 class LineSplitter:

@@ -1,6 +1,7 @@
 //! `sagewire._native._ext`: a table of contents. Every capability registers itself in its own file.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bodies;
 mod eventstream;
 mod headers;
 mod reactor;
@@ -20,6 +21,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sigv4::register(module)?;
     headers::register(module)?;
     transport::register(module)?;
+    bodies::register(module)?;
     eventstream::register(module)?;
     reactor::register(module)?;
     server::register(module)?;

@@ -437,7 +437,11 @@ impl Response {
 impl Response {
     /// Return all that is left, or exactly `amount` bytes unless the body ends.
     #[pyo3(signature = (amount=None))]
-    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+    pub(crate) fn read<'py>(
+        &self,
+        py: Python<'py>,
+        amount: Option<i64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
         if let Some(data) = self.read_here(py, amount) {
             return Ok(data);

@@ -45,8 +45,6 @@ class Shortcut:
     `describe` is given a success's status and headers and returns its `ResponseMetadata`, the keys
     there whose values are headers', the items of its result, and the same of them. `result` makes
     a result of such items; `make_body` makes its `Body` of the response and its `content-length`.
-    If `body_attributes` are given it is a class, whose instance is made without a call: it has the
-    two in these attributes.
     """
 
     __slots__ = ("_describe", "_headers", "_largest", "_layouts", "_make_body", "_new_id",
@@ -69,7 +67,6 @@ class Shortcut:
         describe: "Callable[[int, dict[str, str]], Description]",
         result: "Callable[[dict[str, Any]], Any]",
         make_body: "Callable[[Any, str | None], Any]",
-        body_attributes: "tuple[str, str] | None" = None,
     ) -> None:
         self._template = template
         self._pool = pool
@@ -85,8 +82,6 @@ class Shortcut:
         self._describe = describe
         self._result = result
         self._make_body = make_body
-        if body_attributes is not None:
-            self._make_body = _filling(make_body, *body_attributes)
         self._layouts: dict[tuple[Any, ...], Description] = {}
 
     def is_over(self) -> bool:
@@ -233,20 +228,6 @@ class Shortcut:
 
 def _random_id() -> str:
     return identities(os.urandom(16))[0]
-
-
-def _filling(
-    cls: "Any", response_attribute: str, length_attribute: str
-) -> "Callable[[Any, str | None], Any]":
-    """Return what makes an instance of a class that has these two attributes."""
-
-    def make(response: "Any", length: "str | None") -> "Any":
-        made = cls.__new__(cls)
-        setattr(made, response_attribute, response)
-        setattr(made, length_attribute, length)
-        return made
-
-    return make
 
 
 def _bytes(body: "Any", largest: int) -> "bytes | None":

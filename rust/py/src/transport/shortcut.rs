@@ -9,13 +9,14 @@ use std::time::Instant;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyByteArrayMethods, PyBytes, PyDict, PyString, PyTuple, PyType};
 use sagewire_core::sigv4::{self, Payload};
 use sagewire_net::transport::{self, Identity, Order, ResponseHead};
 
 use super::layout::Layout;
 use super::template::{Ended, Template, attempted, whole_seconds};
 use super::{Failure, Pool, Response, from_now, lock};
+use crate::bodies::Body as ReadBody;
 use crate::sigv4::Signer;
 use crate::support::clock::since_1970;
 
@@ -61,9 +62,8 @@ enum Place {
 enum MakeBody {
     /// By a call.
     Called(Py<PyAny>),
-    /// By `new`, which only makes the object, and by setting these two attributes of it: a class's own
-    /// initialization would be a Python function in every call.
-    Filled { new: Py<PyAny>, class: Py<PyTuple>, response: Py<PyString>, length: Py<PyString> },
+    /// By `new`, which only makes the object of this class, and by filling it here.
+    Filled { new: Py<PyAny>, class: Py<PyTuple> },
 }
 
 /// The parameters of a call that are plainly right.
@@ -108,10 +108,10 @@ impl MakeBody {
         let py = response.py();
         match self {
             Self::Called(make) => make.bind(py).call1((response, length)),
-            Self::Filled { new, class, response: of_response, length: of_length } => {
+            Self::Filled { new, class } => {
                 let made = new.bind(py).call1(class.bind(py))?;
-                made.setattr(of_response, response)?;
-                made.setattr(of_length, length)?;
+                let response = response.clone().unbind();
+                made.cast::<ReadBody>()?.borrow_mut().fill(response, length.map(Bound::unbind));
                 Ok(made)
             }
         }
@@ -137,7 +137,7 @@ impl<'py> Body<'py> {
 #[pymethods]
 impl Shortcut {
     #[new]
-    #[pyo3(signature = (template, pool, signer, until, progress, largest, targets, headers, nonempty, now, new_id, describe, result, make_body, body_attributes=None))]
+    #[pyo3(signature = (template, pool, signer, until, progress, largest, targets, headers, nonempty, now, new_id, describe, result, make_body))]
     #[allow(clippy::too_many_arguments, reason = "the seam")]
     fn new(
         template: Py<Template>,
@@ -154,7 +154,6 @@ impl Shortcut {
         describe: Py<PyAny>,
         result: Py<PyAny>,
         make_body: &Bound<'_, PyAny>,
-        body_attributes: Option<(Py<PyString>, Py<PyString>)>,
     ) -> PyResult<Self> {
         let py = headers.py();
         let member = |key: &Bound<'_, PyString>, place| Member { key: key.clone().unbind(), place };
@@ -167,14 +166,12 @@ impl Shortcut {
             let place = Place::Header { name: header.extract()?, may_be_empty };
             members.push(member(key.cast::<PyString>()?, place));
         }
-        let make_body = match body_attributes {
-            None => MakeBody::Called(make_body.clone().unbind()),
-            Some((response, length)) => MakeBody::Filled {
-                new: make_body.getattr("__new__")?.unbind(),
-                class: PyTuple::new(py, [make_body])?.unbind(),
-                response,
-                length,
+        let make_body = match make_body.cast::<PyType>() {
+            Ok(class) if class.is_subclass_of::<ReadBody>()? => MakeBody::Filled {
+                new: class.getattr("__new__")?.unbind(),
+                class: PyTuple::new(py, [class])?.unbind(),
             },
+            _ => MakeBody::Called(make_body.clone().unbind()),
         };
         Ok(Self {
             template,
