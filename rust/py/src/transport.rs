@@ -339,7 +339,7 @@ enum Body {
 impl Response {
     fn new(
         py: Python<'_>,
-        response: transport::Response,
+        response: Box<transport::Response>,
         url: Py<PyString>,
         seconds: Option<f64>,
     ) -> PyResult<Self> {
@@ -348,7 +348,7 @@ impl Response {
     }
 
     fn with_headers(
-        response: transport::Response,
+        response: Box<transport::Response>,
         headers: Py<PyDict>,
         url: Py<PyString>,
         seconds: Option<f64>,
@@ -362,7 +362,7 @@ impl Response {
             version: response.head.version,
             headers,
             seconds,
-            body: Mutex::new(Body::Idle(Box::new(response))),
+            body: Mutex::new(Body::Idle(response)),
         }
     }
 

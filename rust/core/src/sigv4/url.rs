@@ -26,13 +26,13 @@ impl<'a> Url<'a> {
         if url.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
             return Err(refuse("it holds a control character"));
         }
-        let url = url.split_once('#').map_or(url, |(before, _)| before);
+        let url = find(url, |byte| byte == b'#').map_or(url, |mark| &url[..mark]);
         let (default_port, rest) = scheme(url).ok_or_else(|| refuse("it has no http scheme"))?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let end = find(rest, |byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
-        let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
-        let (host, port) = match address.rfind(':') {
-            Some(colon) if !address[colon..].contains(']') => {
+        let address = find_last(authority, b'@').map_or(authority, |at| &authority[at + 1..]);
+        let (host, port) = match find_last(address, b':') {
+            Some(colon) if find_last(address, b']').is_none_or(|bracket| bracket < colon) => {
                 (&address[..colon], &address[colon + 1..])
             }
             _ => (address, ""),
@@ -72,7 +72,8 @@ impl<'a> Url<'a> {
 }
 
 fn scheme(url: &str) -> Option<(u16, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = url.split_at(find(url, |byte| byte == b':')?);
+    let rest = rest.strip_prefix("://")?;
     if scheme.eq_ignore_ascii_case("https") {
         Some((443, rest))
     } else if scheme.eq_ignore_ascii_case("http") {
@@ -83,10 +84,21 @@ fn scheme(url: &str) -> Option<(u16, &str)> {
 }
 
 fn split_query(target: &str) -> (&str, Option<&str>) {
-    match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    match find(target, |byte| byte == b'?') {
+        Some(mark) => (&target[..mark], Some(&target[mark + 1..])),
         None => (target, None),
     }
+}
+
+/// Where a byte of ASCII stands first. A URL is taken apart in every call, right after a wait or before
+/// one: the library's searches are made for long texts, and their code is longer than these.
+fn find(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    text.bytes().position(wanted)
+}
+
+/// Where it stands last.
+fn find_last(text: &str, wanted: u8) -> Option<usize> {
+    text.bytes().rposition(|byte| byte == wanted)
 }
 
 /// Takes a request target apart, as a server sees it: `/path?query`, or a whole URL.

@@ -153,7 +153,7 @@ impl S3 {
 }
 
 impl Inside {
-    fn exchange(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Response> {
+    fn exchange(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Box<Response>> {
         let now = i64::try_from((self.clock)().as_secs()).unwrap_or(i64::MAX);
         let url = format!("{}{path}", self.origin);
         let signed = self

@@ -22,7 +22,8 @@ pub(crate) const DRAIN_BYTES: usize = 65_536;
 /// A connection that is taken from its pool for one exchange.
 pub struct Connection {
     place: Borrowed,
-    stream: Stream,
+    /// Apart, and never moved: what is moved after a wait costs by the memory it touches.
+    stream: Box<Stream>,
     /// Whether it has served a call before.
     pub reused: bool,
     deadline: Option<Instant>,
@@ -34,7 +35,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(place: Borrowed, stream: Stream, reused: bool, timing: Timing) -> Self {
+    pub(crate) fn new(place: Borrowed, stream: Box<Stream>, reused: bool, timing: Timing) -> Self {
         Self {
             place,
             stream,
@@ -135,7 +136,7 @@ impl Connection {
     }
 
     /// Waits for the answer's head. Informational answers (1xx) are skipped.
-    pub fn receive(mut self) -> Result<Response, TransportError> {
+    pub fn receive(mut self) -> Result<Box<Response>, TransportError> {
         self.timing.send = self.lap();
         loop {
             let head = self.receive_head()?;
@@ -204,19 +205,19 @@ pub struct Response {
     closer: Option<Arc<Closer>>,
 }
 
-impl AsRef<ResponseHead> for Response {
+impl AsRef<ResponseHead> for Box<Response> {
     fn as_ref(&self) -> &ResponseHead {
         &self.head
     }
 }
 
 impl Response {
-    fn new(mut connection: Connection, head: ResponseHead) -> Self {
+    fn new(mut connection: Connection, head: ResponseHead) -> Box<Self> {
         let framing = Framing::of(&head);
         let reusable = !connection.broken && framing.leaves_reusable(&head);
         connection.lap();
         let (timing, begun) = (connection.timing, connection.since);
-        let mut response = Self {
+        let mut response = Box::new(Self {
             head,
             framing,
             reusable,
@@ -224,7 +225,7 @@ impl Response {
             begun,
             connection: Some(connection),
             closer: None,
-        };
+        });
         response.finish_if_done();
         response
     }

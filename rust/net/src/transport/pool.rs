@@ -69,13 +69,16 @@ pub(crate) struct Shared {
     local: Local,
 }
 
+#[allow(clippy::vec_box, reason = "each is taken out for a call and put back: a pointer is moved")]
+type Idle = Vec<Box<Stream>>;
+
 /// What a pool has in one process.
 ///
 /// A lock that some thread holds while its process forks stays locked in the child for ever. So a
 /// child gets a lock of its own, and never waits for its parent's.
 struct Local {
     process: u32,
-    idle: Mutex<Vec<Stream>>,
+    idle: Mutex<Idle>,
     busy: AtomicUsize,
     resolver: Resolver,
     child: OnceLock<Box<Local>>,
@@ -106,7 +109,7 @@ impl Pool {
         group.end();
         let mut idle = self.shared.local().lock();
         let surplus = idle.len().saturating_sub(self.shared.options.max_idle);
-        let dropped: Vec<Stream> = idle.drain(..surplus).collect();
+        let dropped: Idle = idle.drain(..surplus).collect();
         drop(idle);
         drop(dropped);
         true
@@ -134,7 +137,7 @@ impl Pool {
         let (stream, membership) =
             open(&self.shared.options, resolver, group, joined, deadline, &mut timing)?;
         let place = self.place(self.shared.local(), membership);
-        Ok(Connection::new(place, stream, false, timing))
+        Ok(Connection::new(place, Box::new(stream), false, timing))
     }
 
     /// Drops the idle connections. The pool goes on: the next call connects.
@@ -195,7 +198,7 @@ impl Local {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Stream>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Idle> {
         // The list is whole whatever happened to the thread that held it.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,7 +215,7 @@ pub(crate) struct Borrowed {
 
 impl Borrowed {
     /// Keeps a connection for the next call, if there is room.
-    pub(crate) fn give_back(mut self, stream: Stream) {
+    pub(crate) fn give_back(mut self, stream: Box<Stream>) {
         // Before anybody else can have it: the group may be ended at any moment.
         let room = self.membership.take().map_or(0, |membership| membership.room());
         // Asked once for both: which process this is costs a call of the system.

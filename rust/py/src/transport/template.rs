@@ -120,7 +120,7 @@ pub(super) fn attempted(
     body: &[u8],
     end: Option<Instant>,
     now: &dyn Fn() -> PyResult<i64>,
-) -> PyResult<Result<transport::Response, Ended>> {
+) -> PyResult<Result<Box<transport::Response>, Ended>> {
     let exchange = |connection: transport::Connection, at| {
         let mut connection =
             prepared(template, connection, order, signing, at, end).map_err(Ended::Unsent)?;
@@ -188,10 +188,9 @@ impl From<Ended> for Refused {
 }
 
 /// How far an attempt came without the interpreter.
-#[allow(clippy::large_enum_variant, reason = "both are moved once")]
 enum Went {
     /// Over an idle connection, to its end.
-    Over(Result<transport::Response, Ended>),
+    Over(Result<Box<transport::Response>, Ended>),
     /// To a new connection.
     Connected(Result<transport::Connection, TransportError>),
 }
