@@ -2,7 +2,6 @@
 
 import gc
 import os
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import sagewire
-from tests.support.awaited import AwaitedClient, awaited
+from tests.support.awaited import awaited
 
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile(
@@ -37,19 +36,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def make_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def make_client(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Return what makes a client, for either driver."""
-    made: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def client(*arguments: Any, **options: Any) -> Any:
-        one = CLIENTS[request.param](*arguments, **options)
-        made.add(one)
-        return one
-
-    yield client
-    for one in list(made):
-        if isinstance(one, AwaitedClient):
-            one.end()  # the collector would end its loop in any order
+    return CLIENTS[request.param]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

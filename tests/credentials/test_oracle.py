@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.exceptions
 import botocore.session
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -178,6 +179,11 @@ def test_what_botocore_finds_we_find(
             session._last_client_region_used = REGION
             found = session.get_credentials()
             session.get_auth_token()  # as for every client, whether it needs one or not
+            regional = session.get_config_variable("sts_regional_endpoints")
+            if regional not in ("legacy", "regional"):  # as for every client, too
+                raise botocore.exceptions.InvalidSTSRegionalEndpointsConfigError(
+                    sts_regional_endpoints_config=regional
+                )
             if found is None:
                 raise sagewire.exceptions.NoCredentialsError
             frozen = found.get_frozen_credentials()

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import os
 import threading
+import weakref
 
 import sagewire
 from sagewire.client.ambient import sleep
@@ -37,7 +38,8 @@ class Turner:
 
     _whole = None
 
-    def __init__(self):
+    def __init__(self, client=None):
+        self._client = client
         self._turn_anew()
         self._thread = threading.get_ident()
 
@@ -52,6 +54,8 @@ class Turner:
     def _turn_anew(self):
         self._turned = asyncio.new_event_loop()
         self._process = os.getpid()
+        # Not `__del__`: of a cycle, the collector may finalize the loop before what is to close it.
+        self._end = weakref.finalize(self, _end, self._client, self._turned)
 
     def _run(self, awaitable):
         async def waited():
@@ -82,13 +86,20 @@ class Turner:
             self._loop.run_forever()
 
 
+def _end(client, loop):
+    sender = client and client._core.sender
+    for line in sender._lines.values() if sender else ():
+        if line.pool is not None:
+            line.pool.abandon()
+    loop.close()
+
+
 class AwaitedClient(Turner):
     """As `sagewire.SageMakerRuntime`."""
 
     def __init__(self, client):
-        super().__init__()
+        super().__init__(client)
         follow(client._ambient)
-        self._client = client
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -145,20 +156,8 @@ class AwaitedClient(Turner):
     def __exit__(self, *_exception):
         self.close()
         self._run(self._loop.shutdown_default_executor())
-        self.end()
-
-    def __del__(self):
-        self.end()
-
-    def end(self):
-        """Close the loop; a view leaves that to the client."""
-        if self._whole is not None or self._turned.is_closed():
-            return
-        sender = self._client._core.sender
-        for line in sender._lines.values() if sender is not None else ():
-            if line.pool is not None:
-                line.pool.abandon()
-        self._turned.close()
+        if self._whole is None:  # else the loop is another's
+            self._end()
 
     def _called(self, method, arguments, parameters):
         result = self._run(method(*arguments, **parameters))
