@@ -12,8 +12,11 @@ from starlette.routing import Router
 @contextlib.asynccontextmanager
 async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
     # aiobotocore knows no deadline of a call: it is spared what this would cost.
-    async with get_session().create_client("sagemaker-runtime") as client:
-        yield {"client": client}
+    async with (
+        get_session().create_client("sagemaker-runtime") as client,
+        gateway.watched_callers() as callers,
+    ):
+        yield {"client": client, "callers": callers}
 
 
 app = Router(routes=gateway.app.routes, lifespan=lifespan)

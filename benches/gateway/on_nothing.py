@@ -26,7 +26,8 @@ class Nothing:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
-    yield {"client": Nothing()}
+    async with gateway.watched_callers() as callers:
+        yield {"client": Nothing(), "callers": callers}
 
 
 app = Router(routes=gateway.app.routes, lifespan=lifespan)

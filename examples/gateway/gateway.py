@@ -46,11 +46,9 @@ EVENTS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
-# A call that takes no longer is over before it could be cancelled: its caller is not watched.
-UNWATCHED_SECONDS = 0.02
+UNWATCHED_SECONDS = 0.1
 
 answers: Counter[int] = Counter()
-calls: Counter[str] = Counter()
 
 
 class Refused(Exception):
@@ -67,9 +65,19 @@ class CallerGone(Exception):
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Router) -> AsyncIterator[dict[str, Any]]:
-    async with sagewire.async_client("sagemaker-runtime") as client:
+    async with sagewire.async_client("sagemaker-runtime") as client, watched_callers() as callers:
         # A view of the client, whose calls have a deadline; what is yielded is every request's.
-        yield {"client": client.with_options(timeout=MOST_SECONDS)}
+        yield {"client": client.with_options(timeout=MOST_SECONDS), "callers": callers}
+
+
+@contextlib.asynccontextmanager
+async def watched_callers() -> "AsyncIterator[Callers]":
+    callers = Callers()
+    watching = asyncio.ensure_future(callers.watch())
+    try:
+        yield callers
+    finally:
+        watching.cancel()
 
 
 async def asked(scope: Scope, receive: Receive) -> tuple[Any, dict[str, object]]:
@@ -105,23 +113,42 @@ async def whole_body(receive: Receive) -> bytes:
             return b"".join(pieces)
 
 
-class InFlight:
-    """`with InFlight(receive):` a call that is counted, and cancelled when its caller leaves."""
+class Callers:
+    """The callers of the calls in flight: if one leaves, the call is cancelled.
 
-    def __init__(self, receive: Receive) -> None:
+    They are looked at now and then. Most calls are over before that, and cost nothing for it.
+    """
+
+    def __init__(self) -> None:
+        self.calls: set[InFlight] = set()
+        self.loop = asyncio.get_running_loop()
+
+    async def watch(self) -> None:
+        while True:
+            before = set(self.calls)
+            await asyncio.sleep(UNWATCHED_SECONDS)
+            for call in before & self.calls:
+                call.watch()
+
+
+class InFlight:
+    """`with InFlight(...):` a call, which ends with `CallerGone` when its caller has left."""
+
+    def __init__(self, callers: Callers, receive: Receive) -> None:
+        self._callers = callers
         self._receive = receive
         self._gone = False
         self._watching: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
-        calls["in flight"] += 1
-        self._task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._begin)
+        self._task = asyncio.current_task(self._callers.loop)
+        self._callers.calls.add(self)
 
-    def _begin(self) -> None:
-        self._watching = asyncio.ensure_future(self._watch())
+    def watch(self) -> None:
+        if self._watching is None:
+            self._watching = asyncio.ensure_future(self._cancel_once_gone())
 
-    async def _watch(self) -> None:
+    async def _cancel_once_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True
@@ -129,8 +156,7 @@ class InFlight:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        calls["in flight"] -= 1
-        self._timer.cancel()
+        self._callers.calls.discard(self)
         if self._watching is not None:
             self._watching.cancel()
         if self._gone and kind is asyncio.CancelledError:
@@ -139,7 +165,7 @@ class InFlight:
 
 async def invoke(scope: Scope, receive: Receive, send: Send) -> int:
     client, arguments = await asked(scope, receive)
-    with InFlight(receive):
+    with InFlight(scope["state"]["callers"], receive):
         result = await client.invoke_endpoint(**arguments)
         body = await result["Body"].read()
     described = result["ResponseMetadata"]
@@ -154,7 +180,7 @@ async def invoke(scope: Scope, receive: Receive, send: Send) -> int:
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> int:
     client, arguments = await asked(scope, receive)
-    with InFlight(receive):
+    with InFlight(scope["state"]["callers"], receive):
         result = await client.invoke_endpoint_with_response_stream(**arguments)
         # Leaving this block, for whatever reason, ends the stream at the model as well.
         async with result["Body"] as body:
@@ -214,9 +240,9 @@ async def health(_request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    pool = request.state.client.pool
+    pool, calls = request.state.client.pool, request.state.callers.calls
     lines = [f'gateway_answers_total{{status="{status}"}} {n}' for status, n in answers.items()]
-    lines += [f"gateway_in_flight {calls['in flight']}", f"gateway_connections_busy {pool.busy}"]
+    lines += [f"gateway_in_flight {len(calls)}", f"gateway_connections_busy {pool.busy}"]
     lines += [f"gateway_connections_idle {pool.idle}", ""]
     return PlainTextResponse("\n".join(lines))
 
