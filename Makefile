@@ -56,6 +56,7 @@ bench: $(EXTENSION) $(VENV)/.test $(VENV)/.bench $(VENV)/.peers  ## Measure side
 	cargo build --release -p sagewire-net --example answer
 	$(BIN)/python -m benches.peers
 	$(BIN)/python -m benches.peers.tasks
+	$(BIN)/python -m benches.peers.many
 	$(BIN)/python -m benches.gateway
 	$(BIN)/python -m benches.front_door
 

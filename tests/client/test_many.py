@@ -457,29 +457,3 @@ peer.__exit__(None, None, None)
 """
     )
     assert ended.stdout == "invoke_many was begun in the parent of this process0 39\n", ended
-
-
-def test_memory_does_not_grow_with_the_number_of_requests():
-    ended = run(
-        """
-import itertools
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-def go(count):
-    for _ in client.invoke_many(
-        ({"EndpointName": "e", "Body": b"%1024d" % n} for n in range(count)), concurrency=16
-    ):
-        peer.requests.clear()
-
-go(2_000)
-before = resident()
-go(12_000)
-print(resident() - before)
-peer.__exit__(None, None, None)
-"""
-    )
-    # Twelve thousand requests and answers of a KiB would be 24 MiB if they were kept.
-    assert float(ended.stdout) < 6, ended
