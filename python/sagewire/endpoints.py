@@ -17,6 +17,9 @@ _HOST_CHARACTERS = _LETTERS_AND_DIGITS | {"-"}
 # RFC 3986, section 2: unreserved and sub-delims, and what a path and a query add to them.
 _PATH_CHARACTERS = _LETTERS_AND_DIGITS | frozenset("-._~!$&'()*+,;=:@/")
 _QUERY_CHARACTERS = _PATH_CHARACTERS | {"?"}
+_SCHEME_CHARACTERS = _LETTERS_AND_DIGITS | frozenset("+-.")
+# What precedes a URL and is no part of it, as the standard library has it: controls and spaces.
+_LEADING = "".join(map(chr, range(0x21)))
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -55,8 +58,11 @@ _PARTITIONS = {
     "eu-isoe": Partition("aws-iso-e", "cloud.adc-e.uk", None),
     "us-isof": Partition("aws-iso-f", "csp.hci.ic.gov", None),
 }
+# The European Sovereign Cloud has none.
 _PSEUDO_REGIONS = {
-    f"{partition.name}-global": partition for partition in (_AWS, *_PARTITIONS.values())
+    f"{partition.name}-global": partition
+    for partition in (_AWS, *_PARTITIONS.values())
+    if partition.name != "aws-eusc"
 }
 
 
@@ -85,11 +91,6 @@ def checked_region(region: "str | None") -> "tuple[str, bool]":
         raise NoRegionError
     if not isinstance(region, str):
         raise TypeError(f"region_name must be str, not {type(region).__name__}")
-    fips = False
-    if region.startswith("fips-"):
-        region, fips = region[5:], True
-    elif region.endswith("-fips"):
-        region, fips = region[:-5], True
     # As boto3's expression, an empty name and one trailing newline pass; no such host is valid,
     # so that both end in the error for the endpoint that comes of them.
     label = region.removesuffix("\n")
@@ -101,7 +102,9 @@ def checked_region(region: "str | None") -> "tuple[str, bool]":
         or label.isdigit()
     ):
         raise InvalidRegionError(region_name=region)
-    return region, fips
+    # Wherever the word stands, as boto3 has it; what comes of it is checked with the endpoint.
+    plain = region.replace("fips-", "").replace("-fips", "")
+    return plain, plain != region
 
 
 def resolve(
@@ -164,6 +167,11 @@ class Origin:
         self.port = _port_number(port, path) if port else _DEFAULT_PORTS[scheme]
         self.host = host.strip("[]")
         self.host_header = host.removesuffix(".")
+        address, percent, zone = self.host.partition("%")
+        if percent:
+            # A link-local address: the zone says by which way to reach it, and means nothing there.
+            self.host = f"{address}%{zone.removeprefix('25')}"
+            self.host_header = f"[{address}]"
         if self.port != _DEFAULT_PORTS[scheme]:
             self.host_header += f":{self.port}"
         self.url = f"{scheme}://{self.host_header}"
@@ -191,8 +199,13 @@ def check_url(endpoint_url: str) -> None:
 
 
 def _split_scheme(url: str) -> "tuple[str, str]":
+    url = url.lstrip(_LEADING)
+    if url.startswith("//"):
+        return "http", url[2:]  # as boto3's HTTP library has it
     scheme, separator, rest = url.partition("://")
-    return (scheme.lower(), rest) if separator else ("", "")
+    if not separator or not scheme[:1].isalpha() or not set(scheme) <= _SCHEME_CHARACTERS:
+        return "", ""
+    return scheme.lower(), rest
 
 
 def _split_authority(authority: str) -> "tuple[str, str]":

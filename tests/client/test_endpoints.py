@@ -55,8 +55,6 @@ region_names = st.one_of(
 
 @given(region_names)
 def test_regions_are_checked_as_botocore_checks_them(region: str) -> None:
-    if region.startswith("fips-") or region.endswith("-fips"):
-        return
     try:
         validate_region_name(region)
     except BotocoreInvalidRegionError:
@@ -64,6 +62,33 @@ def test_regions_are_checked_as_botocore_checks_them(region: str) -> None:
             checked_region(region)
     else:
         assert checked_region(region) == (region, False)
+
+
+@pytest.mark.parametrize(
+    ("region", "plain"),
+    [
+        ("fips-us-east-1", "us-east-1"),
+        ("us-gov-west-1-fips", "us-gov-west-1"),
+        ("us-fips-east-1", "us-east-1"),
+        ("fips-us-fips-east-1-fips", "us-east-1"),
+    ],
+)
+def test_a_region_that_asks_for_fips_is_taken_apart_as_botocore_does_it(
+    region: str, plain: str
+) -> None:
+    assert checked_region(region) == (plain, True)
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    theirs = botocore.session.Session().create_client("sagemaker-runtime", region, **keys)
+    assert theirs.meta.region_name == plain
+    assert theirs.meta.endpoint_url == resolve(plain, fips=True)
+
+
+@pytest.mark.parametrize("region", ["fips-", "-fips", "fips-us_east"])
+def test_a_region_is_checked_before_the_word_is_taken_out(region: str) -> None:
+    with pytest.raises(BotocoreInvalidRegionError):
+        validate_region_name(region)
+    with pytest.raises(InvalidRegionError, match=f"'{region}'"):
+        checked_region(region)
 
 
 def test_no_region_is_an_error_of_its_own() -> None:
@@ -80,7 +105,20 @@ hosts = st.one_of(
 @given(
     st.builds(
         "{}{}{}{}".format,
-        st.sampled_from(["http://", "https://", "HTTP://", "", "//"]),
+        st.sampled_from(
+            [
+                "http://",
+                "https://",
+                "HTTP://",
+                "",
+                "//",
+                " http://",
+                "\x00//",
+                "://",
+                "1h://",
+                "h p://",
+            ]
+        ),
         hosts,
         st.sampled_from(["", ":80", "/p", "?q", "#f", "/\n"]),
         st.sampled_from(["", "/", "@"]),
@@ -93,10 +131,9 @@ def test_urls_are_checked_as_botocore_checks_them(url: str) -> None:
         valid = bool(is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url))
     except ValueError:
         valid = False  # the standard library refuses to split it
-    if valid and "://" in url:
+    if valid:
         check_url(url)
     else:
-        # Without a scheme boto3 finds a host after two slashes, and fails at the call.
         with pytest.raises(ValueError, match=r"^Invalid endpoint: "):
             check_url(url)
 
@@ -112,6 +149,10 @@ def test_urls_are_checked_as_botocore_checks_them(url: str) -> None:
         ("http://u:p@h/a b?x=1&y#f", "h", 80, "h", "/a%20b", "?x=1&y"),
         ("http://h/%c3%a9\u00e9%zz", "h", 80, "h", "/%C3%A9%C3%A9%25zz", ""),
         ("http://h//", "h", 80, "h", "/", ""),
+        (" \x01http://h/x", "h", 80, "h", "/x", ""),
+        ("//h:81/x", "h", 81, "h:81", "/x", ""),
+        ("http://[fe80::1%25eth0]:8080/x", "fe80::1%eth0", 8080, "[fe80::1]:8080", "/x", ""),
+        ("http://[fe80::1%eth0]", "fe80::1%eth0", 80, "[fe80::1]", "", ""),
     ],
 )
 def test_a_url_is_taken_apart_and_cleaned(

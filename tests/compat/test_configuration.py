@@ -43,6 +43,7 @@ def both(**fields: Any) -> tuple[Any, Any]:
         {"user_agent_appid": "an app"},
         {"connect_timeout": 5, "read_timeout": 0.5},
         {"connect_timeout": None},
+        {"connect_timeout": None, "defaults_mode": "in-region"},
         {"connect_timeout": 0},
         {"read_timeout": "5"},
         {"parameter_validation": False},
@@ -91,6 +92,35 @@ def test_a_config_comes_to_the_same(fields: dict[str, Any], clean_environment: A
     assert ours == theirs
 
 
+@pytest.mark.parametrize("value", [0, "", 1, "true"])
+@pytest.mark.parametrize("field", ["use_fips_endpoint", "use_dualstack_endpoint"])
+def test_a_switch_of_another_type_counts_or_is_refused_as_in_boto3(
+    field: str, value: Any, clean_environment: Any
+) -> None:
+    told = []
+    for cls, make in ((BotocoreConfig, SESSION.client), (sagewire.Config, sagewire.client)):
+        client = make("sagemaker-runtime", config=cls(**{field: value}), **KEYS)
+        try:
+            url = client.generate_presigned_url(
+                "invoke_endpoint", {"EndpointName": "e", "Body": b""}
+            )
+        except Exception as error:
+            told.append((type(error).__name__, str(error)))
+        else:
+            told.append(url.partition("?")[0])
+    assert told[1] == told[0]
+
+
+def test_an_empty_signature_version_in_the_file_is_none(
+    clean_environment: Any, tmp_path: Any
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    text = "[default]\nruntime.sagemaker =\n  signature_version =\n"
+    (tmp_path / ".aws" / "config").write_text(text)
+    for make in (boto3.Session().client, sagewire.client):
+        assert make("sagemaker-runtime", **KEYS).meta.config.signature_version == "v4"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -118,6 +148,8 @@ def test_an_environment_comes_to_the_same(name: str, value: str, clean_environme
     theirs, ours = both()
     assert ours == theirs
     theirs, ours = both(user_agent_extra="with/config")
+    assert ours == theirs
+    theirs, ours = both(connect_timeout=None)
     assert ours == theirs
 
 

@@ -1,6 +1,8 @@
 """boto3 itself beside our client: every operation, with whatever the model lets through or not."""
 
 import datetime as dt
+import enum
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -112,6 +114,42 @@ def test_both_send_or_refuse_the_same(
     assert seen[1] == seen[0]
 
 
+class Endpoints(str, enum.Enum):
+    A = "my ep"
+
+
+class Loud(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.upper()
+
+
+@pytest.mark.parametrize("method", [operation.method for operation in OPERATIONS])
+@pytest.mark.parametrize(
+    "name", [Endpoints.A, Loud("ep"), 5, 2.5, True, b"a/b\xff", bytearray(b"ep"), ["a"], None]
+)
+def test_both_find_the_same_endpoint_in_a_name_of_any_type(
+    unchecked_pair: tuple[Any, Any], server: CaptureServer, method: str, name: Any
+) -> None:
+    """A text's own characters count, whatever it is printed as; `None` is no name."""
+    seen = []
+    for client in unchecked_pair:
+        server.requests.clear()
+        try:
+            getattr(client, method)(EndpointName=name, Body=b"").get("Body", io.BytesIO()).close()
+        except KeyError as error:
+            seen.append(repr(error))
+        else:
+            seen.append(server.requests[0].target)
+        try:
+            url = client.generate_presigned_url(method, {"EndpointName": name, "Body": b""})
+            seen[-1] += url.partition("?")[0]
+        except KeyError as error:
+            seen[-1] += repr(error)
+    assert seen[1] == seen[0]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -145,6 +183,33 @@ def test_both_read_the_same_from_an_asynchronous_answer(
         server._answers.append([("send", head + body)])
         results.append(outcome(client, "invoke_endpoint_async", {"EndpointName": "ep"}))
     assert results[1] == results[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "then"),
+    [(b"", None), (b"{}", None), (b"{}", "read")],
+)
+def test_a_body_takes_a_time_out_when_boto3s_does(
+    pair: tuple[Any, Any], server: CaptureServer, body: bytes, then: str | None
+) -> None:
+    """Also an empty one that nobody has read: programs set the time-out before they look."""
+    seen = []
+    for client in pair:
+        server._answers.append(
+            [("send", b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)]
+        )
+        answered = client.invoke_endpoint(EndpointName="ep", Body=b"")["Body"]
+        if then is not None:
+            getattr(answered, then)()
+        try:
+            answered.set_socket_timeout(5)
+        except AttributeError:
+            seen.append("too late")
+        else:
+            seen.append("")
+            assert answered.read() == body
+        answered.close()
+    assert seen[1] == seen[0]
 
 
 names = st.sampled_from(["ModelError", "ValidationError", "ModelStreamError", "Nope", "ns#A:b", ""])
@@ -232,6 +297,18 @@ def pair_without_retries(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
         "sagemaker-runtime", endpoint_url=server.url, config=BotocoreConfig(**once), **KEYS
     )
     config = sagewire.Config(**once)
+    with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as ours:
+        yield theirs, ours
+    theirs.close()
+
+
+@pytest.fixture(scope="module")
+def unchecked_pair(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+    off = {"parameter_validation": False}
+    theirs = boto3.Session().client(
+        "sagemaker-runtime", endpoint_url=server.url, config=BotocoreConfig(**off), **KEYS
+    )
+    config = sagewire.Config(**off)
     with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as ours:
         yield theirs, ours
     theirs.close()

@@ -163,8 +163,16 @@ def members_of(operation: "Operation", parameters: "Mapping[str, Any]") -> "list
 
 
 def placed(targets: Targets, name: "Any") -> "tuple[str, str]":
-    """Return the target and the whole URL for a name of any type."""
-    if not isinstance(name, (bytes, bytearray)):
+    """Return the target and the whole URL for a name of any type.
+
+    Raises `KeyError` for `None`, which counts as no name, as in boto3 without validation.
+    """
+    if name is None:
+        raise KeyError("EndpointName")
+    if isinstance(name, str):
+        # A member of an enumeration, for one: its text counts, not what it is printed as.
+        return targets.of(str.__str__(name))
+    if not isinstance(name, bytes):
         return targets.of(str(name))
     # Bytes are a path segment like any other; they need not be UTF-8.
     segment = percent_encoded(bytes(name), UNRESERVED)

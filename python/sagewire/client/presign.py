@@ -75,7 +75,10 @@ class Unsigned:
         self.region = settings.region
         self.members = members_of(operation, parameters)
         self.body = parameters.get("Body")
-        self.url = _as_given(settings, operation, parameters["EndpointName"])
+        name = parameters["EndpointName"]
+        if name is None:  # without validation: none at all, as for a call
+            raise KeyError("EndpointName")
+        self.url = _as_given(settings, operation, name)
 
     def signed(self, version: str, credentials: "Credentials", at: int) -> str:
         """Return the URL, signed; `at` is in seconds since 1970.
@@ -117,10 +120,10 @@ def presigned(
 def _as_given(settings: "Settings", operation: "Operation", name: "Any") -> str:
     """Return a URL with the parts of the endpoint's that are not sent: user, port 80, fragment."""
     url, hash_mark, fragment = settings.endpoint_url.partition("#")
-    scheme, _, rest = url.partition("://")
+    scheme, _, rest = url.lstrip().partition("//")
     rest, _, query = rest.partition("?")
     assert settings.origin is not None  # noqa: S101 - else there is a refusal
-    origin = f"{scheme.lower()}://{rest.partition('/')[0]}"
+    origin = f"{scheme.lower()}//{rest.partition('/')[0]}"
     path = f"{settings.origin.path}/endpoints/{_encoded(name)}/{operation.path}"
     tail = hash_mark + fragment if fragment else ""
     return f"{origin}{path}?{query}{tail}" if query else f"{origin}{path}{tail}"
@@ -178,7 +181,8 @@ def _named(error: "TypeError | ValueError") -> "TypeError | ValueError":
 
 
 def _encoded(value: "Any") -> str:
-    data = value if isinstance(value, bytes) else str(value).encode("utf-8")
+    text = value if isinstance(value, (bytes, str)) else str(value)
+    data = text if isinstance(text, bytes) else text.encode("utf-8")
     return percent_encoded(data, UNRESERVED)
 
 

@@ -215,8 +215,11 @@ class Settings:
         self.custom_endpoint = endpoint_url is not None
         self.fips = self.dualstack = False
         if endpoint_url is None:
-            fips = lookup.boolean("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT")
-            dualstack = lookup.boolean("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT")
+            # What is false counts as `False`, of whatever type, and what is true has to be `True`.
+            fips = lookup.boolean("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT") or False
+            dualstack = (
+                lookup.boolean("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT") or False
+            )
             try:
                 endpoint_url = resolve(self.region, fips=fips, dualstack=dualstack)
                 self.fips, self.dualstack = fips, dualstack
@@ -242,12 +245,8 @@ class Settings:
         defaults_mode: str,
     ) -> None:
         timeout = checks.DEFAULTS["connect_timeout"] if config is None else config.connect_timeout
-        if config is None or (
-            timeout is None
-            and "connect_timeout" not in lookup.given
-            and defaults_mode
-            != "legacy"  # in a `Config` that says so in any other way: no time-out
-        ):
+        # In boto3 `None` leaves the matter to the mode, and is no time-out where there is no mode.
+        if config is None or (timeout is None and defaults_mode != "legacy"):
             timeout = checks.DEFAULTS_MODES[defaults_mode]
         options["defaults_mode"] = defaults_mode
         options["connect_timeout"] = timeout
@@ -279,6 +278,7 @@ class Settings:
         if version is None:
             section = profile.settings.get(ENDPOINT_PREFIX)
             version = section.get("signature_version") if isinstance(section, dict) else None
+            version = version or None
         if version in _OTHER_SIGNATURES:
             raise InvalidConfigError(
                 error_msg=f"signature_version {version!r} is not supported by sagewire; supported "

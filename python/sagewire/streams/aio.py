@@ -179,7 +179,12 @@ class AsyncStreamingBody:
 
     def set_socket_timeout(self, timeout: "float | None") -> None:
         """Set how long, in seconds, each wait for more of this body may take from now on."""
-        self._raw_stream.set_timeout(timeout)
+        try:
+            self._raw_stream.set_timeout(timeout)
+        except AttributeError:
+            # An empty body is over before anybody has read it: nothing is waited for.
+            if self._amount_read:
+                raise
 
     def _check_length(self) -> None:
         if self._content_length is None:

@@ -98,6 +98,15 @@ class StreamingBody(_Body):
             yield from splitter.feed(piece)
         yield from splitter.finish()
 
+    def set_socket_timeout(self, timeout: "float | None") -> None:
+        """Set how long, in seconds, each wait for more of this body may take from now on."""
+        try:
+            super().set_socket_timeout(timeout)
+        except AttributeError:
+            # An empty body is over before anybody has read it; boto3's is not, and does not raise.
+            if self.tell():
+                raise
+
     def readable(self) -> bool:
         """Return `True`."""
         return True
