@@ -149,18 +149,19 @@ def resolve(
 class Origin:
     """An endpoint's URL, taken apart and cleaned once, so that what is signed is what is sent.
 
-    `host` and `port` are dialled, `host_header` is sent. `path` has no slash at its end and is
-    followed by the operation's path; `query` is empty or begins with `?`. `url` is scheme and host.
+    `authority` is as it was given; `host` and `port` are dialled, `host_header` is sent. `path` has
+    no slash at its end and is followed by the operation's path; `query` is empty or begins with
+    `?`. `url` is scheme and host.
     """
 
-    __slots__ = ("host", "host_header", "path", "port", "query", "scheme", "url")
+    __slots__ = ("authority", "host", "host_header", "path", "port", "query", "scheme", "url")
 
     def __init__(self, endpoint_url: str) -> None:
         scheme, rest = _split_scheme(endpoint_url)
         rest, _, _ = rest.partition("#")
         rest, question_mark, query = rest.partition("?")
-        authority, slash, path = rest.partition("/")
-        host, port = _split_authority(authority)
+        self.authority, slash, path = rest.partition("/")
+        host, port = _split_authority(self.authority)
         if scheme not in _DEFAULT_PORTS:
             raise HTTPClientError(error=f"Not supported URL scheme {scheme}")
         self.scheme = scheme

@@ -99,7 +99,7 @@ def _of_environment(origin: "Origin") -> "str | None":
             return None
     from urllib.request import getproxies, proxy_bypass
 
-    if proxy_bypass(origin.host_header):
+    if proxy_bypass(origin.authority):
         return None
     return getproxies().get(origin.scheme)
 

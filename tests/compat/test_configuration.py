@@ -111,6 +111,29 @@ def test_a_switch_of_another_type_counts_or_is_refused_as_in_boto3(
     assert told[1] == told[0]
 
 
+def test_a_region_that_asks_for_fips_counts_as_a_config(clean_environment: Any) -> None:
+    clean_environment.setenv("AWS_DEFAULTS_MODE", "in-region")
+    for region in ("us-east-1", "us-east-1-fips"):
+        shown_by = []
+        for make in (SESSION.client, sagewire.client):
+            client = make("sagemaker-runtime", **{**KEYS, "region_name": region})
+            shown_by.append((client.meta.config.connect_timeout, client.meta.endpoint_url))
+        assert shown_by[1] == shown_by[0]
+
+
+def test_a_services_section_that_is_not_there_is_told_before_a_region(
+    clean_environment: Any, tmp_path: Any
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nservices = nope\n")
+    told = []
+    for make in (boto3.Session().client, sagewire.client):
+        with pytest.raises(Exception) as raised:
+            make("sagemaker-runtime")
+        told.append((type(raised.value).__name__, str(raised.value)))
+    assert told[1] == told[0]
+
+
 def test_an_empty_signature_version_in_the_file_is_none(
     clean_environment: Any, tmp_path: Any
 ) -> None:

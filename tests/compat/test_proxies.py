@@ -11,8 +11,11 @@ import boto3
 import pytest
 import trustme
 from botocore.config import Config as BotocoreConfig
+from botocore.utils import get_environ_proxies
 
 import sagewire
+from sagewire.endpoints import Origin
+from sagewire.proxies import route_to
 from tests.support.peer import Peer, answer, answers
 from tests.support.proxy import Proxy
 
@@ -157,6 +160,29 @@ def test_the_environments_proxy(
         # Config beats the environment, an empty one too.
         theirs, ours = both(proxy, config={"proxies": {}}, endpoint_url=endpoint)
         assert ours == theirs == (b"{}", [])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h.test",
+        "http://h.test:80/x",
+        "http://u:p@h.test",
+        "http://h.test.",
+        "http://[::1]:80",
+    ],
+)
+@pytest.mark.parametrize(
+    "no_proxy",
+    ["h.test", "h.test:80", ".test", "h.test.", "[::1]", "[::1]:80", "::1", "*", "test "],
+)
+def test_whom_no_proxy_means(url: str, no_proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authority decides as it was given: with its port, its dot, its user."""
+    monkeypatch.setenv("HTTP_PROXY", "http://p.test:1")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    route = route_to(Origin(url), None, None)
+    theirs = get_environ_proxies(url).get("http")
+    assert (route.url if route else None) == theirs
 
 
 def test_the_proxy_is_decided_on_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,8 +144,11 @@ class Settings:
             sso_token.check(profile)
         defaults_mode = _checked_defaults_mode(lookup)
         _check_api_version(api_version, profile)
-        self._take_region(region, lookup)
-        self._take_endpoint(endpoint_url, use_ssl, lookup, profile)
+        if endpoint_url is None:
+            endpoint_url = _configured_endpoint(lookup, profile)
+        if self._take_region(region, lookup) and config is None:
+            config = Config()  # as boto3 makes one, whose time-outs beat those of a defaults mode
+        self._take_endpoint(endpoint_url, use_ssl, lookup)
         options = dict(given)
         checks.check_types(options)
         options.update(resolved_words(lookup))
@@ -184,7 +187,8 @@ class Settings:
             "defaults_mode": None,
         }
 
-    def _take_region(self, region: "str | None", lookup: "Lookup") -> None:
+    def _take_region(self, region: "str | None", lookup: "Lookup") -> bool:
+        """Take a region, and return whether its name asked for FIPS."""
         self.region, fips = checked_region(region)
         self.partition = partition_of(self.region)
         if fips:
@@ -194,24 +198,14 @@ class Settings:
                 "the pseudo region %s stands for %s with FIPS on", region, self.region
             )
             lookup.given["use_fips_endpoint"] = True
+        return fips
 
     def _take_endpoint(
         self,
         endpoint_url: "str | None",
         use_ssl: bool,
         lookup: "Lookup",
-        profile: "Profile",
     ) -> None:
-        if endpoint_url is None and not lookup.boolean(
-            "ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
-        ):
-            endpoint_url = (
-                lookup.environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
-                or lookup.environ.get("AWS_ENDPOINT_URL")
-                or profile.service_setting("sagemaker_runtime", "endpoint_url")
-                or profile.settings.get("endpoint_url")
-                or None
-            )
         self.custom_endpoint = endpoint_url is not None
         self.fips = self.dualstack = False
         if endpoint_url is None:
@@ -348,6 +342,19 @@ class Settings:
         if checks.is_unsigned(given.get("signature_version")):
             return Absent()
         return chain.found(context, later=search_later)
+
+
+def _configured_endpoint(lookup: "Lookup", profile: "Profile") -> "str | None":
+    """Return the endpoint's URL that the environment or the profile names, unless ignored."""
+    if lookup.boolean("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        return None
+    return (
+        lookup.environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
+        or lookup.environ.get("AWS_ENDPOINT_URL")
+        or profile.service_setting("sagemaker_runtime", "endpoint_url")
+        or profile.settings.get("endpoint_url")
+        or None
+    )
 
 
 def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
