@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 import sagewire
@@ -64,6 +65,29 @@ def test_a_role_is_assumed_at_the_first_use_and_again_before_its_end(
     assert "/us-east-1/sts/aws4_request" in head["authorization"]
     assert head["amz-sdk-request"] == "attempt=1; max=3"
     assert set(source.features) == {"o", "n", "i"}
+
+
+@pytest.mark.parametrize(
+    ("configured", "target"),
+    [("", "/"), ("/", "/"), ("/sts", "/sts"), ("/sts/", "/sts/"), ("/a/b?x=1#f", "/a/b?x=1")],
+)
+def test_the_path_of_a_configured_url_is_whole(
+    environment: Any, config_file: Write, configured: str, target: str
+) -> None:
+    config_file(f"{BASE}[default]\nrole_arn = {ROLE}\nsource_profile = base\n")
+    with Sts() as sts:
+        environment.setenv("AWS_ENDPOINT_URL_STS", sts.url + configured)
+        source_of().current()
+        environment.setenv("AWS_PROFILE", "default")
+        botocore.session.Session().get_credentials().get_frozen_credentials()
+    assert [asked.target for asked in sts.asked] == [target, target]
+
+
+def test_a_configured_url_without_a_scheme_is_none(environment: Any, config_file: Write) -> None:
+    config_file(f"{BASE}[default]\nrole_arn = {ROLE}\nsource_profile = base\n")
+    environment.setenv("AWS_ENDPOINT_URL_STS", "sts.test")
+    with pytest.raises(ValueError, match=r"^Invalid endpoint: sts\.test$"):
+        source_of().current()
 
 
 def test_a_chain_of_roles_asks_from_the_bottom_up(environment: Any, config_file: Write) -> None:

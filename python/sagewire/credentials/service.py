@@ -10,7 +10,7 @@ from sagewire import config as checks
 from sagewire.credentials import clock
 from sagewire.credentials.errors import MODELED, error_of
 from sagewire.credentials.line import Line
-from sagewire.endpoints import checked_region, partition_of
+from sagewire.endpoints import check_url, checked_region, partition_of
 from sagewire.exceptions import (
     ConnectionError,  # noqa: A004 - boto3's name
     EndpointResolutionError,
@@ -67,6 +67,7 @@ class Service:
                 or profile.settings.get("endpoint_url")
             )
         if configured:
+            check_url(str(configured))
             return str(configured), True
         partition = partition_of(region)
         host, suffix = self.host, partition.suffix
@@ -124,7 +125,10 @@ class Caller:
         identity = ("amz-sdk-invocation-id", _new_id())
         attempt = 1
         with self._line() as line:
-            url = line.origin.url + line.origin.path + target + line.origin.query
+            path = line.origin.path + target
+            if target == "/" and not self._url.partition("#")[0].partition("?")[0].endswith("/"):
+                path = line.origin.path or "/"  # as boto3 has it: a path that is there is whole
+            url = line.origin.url + path + line.origin.query
             target = url.removeprefix(line.origin.url)
             while True:
                 head = [*headers, ("User-Agent", self._context.user_agent())]
