@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import sagewire
 from sagewire.model.runtime import OPERATIONS
+from tests.conftest import CLIENTS
 from tests.support.capture import Captured, CaptureServer
 
 KEYS = {
@@ -37,14 +38,14 @@ def server() -> Iterator[CaptureServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def pair(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+@pytest.fixture(scope="module", params=CLIENTS)
+def pair(request: pytest.FixtureRequest, server: CaptureServer) -> Iterator[tuple[Any, Any]]:
     patch = pytest.MonkeyPatch()
     patch.setattr(botocore.auth, "get_current_datetime", lambda *_a, **_k: NOW.replace(tzinfo=None))
     # With awscrt installed botocore signs through it, in another order; the oracle is botocore.
     patch.setitem(botocore.auth.AUTH_TYPE_MAPS, "v4", botocore.auth.SigV4Auth)
     theirs = boto3.Session().client("sagemaker-runtime", endpoint_url=server.url, **KEYS)
-    with sagewire.client(endpoint_url=server.url, **KEYS) as ours:
+    with CLIENTS[request.param](endpoint_url=server.url, **KEYS) as ours:
         ours._ambient.now = NOW.timestamp
         yield theirs, ours
     theirs.close()
@@ -290,14 +291,16 @@ def test_status_300_has_the_members_of_a_success(
     assert raised[1] == raised[0]
 
 
-@pytest.fixture(scope="module")
-def pair_without_retries(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+@pytest.fixture(scope="module", params=CLIENTS)
+def pair_without_retries(
+    request: pytest.FixtureRequest, server: CaptureServer
+) -> Iterator[tuple[Any, Any]]:
     once = {"retries": {"total_max_attempts": 1}}
     theirs = boto3.Session().client(
         "sagemaker-runtime", endpoint_url=server.url, config=BotocoreConfig(**once), **KEYS
     )
     config = sagewire.Config(**once)
-    with sagewire.client(endpoint_url=server.url, config=config, **KEYS) as ours:
+    with CLIENTS[request.param](endpoint_url=server.url, config=config, **KEYS) as ours:
         yield theirs, ours
     theirs.close()
 

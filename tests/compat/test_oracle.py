@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sagewire
+from tests.conftest import CLIENTS
 from tests.support.capture import Captured, CaptureServer
 
 KEYS = {
@@ -68,8 +69,8 @@ def server() -> Iterator[CaptureServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def pair(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
+@pytest.fixture(scope="module", params=CLIENTS)
+def pair(request: pytest.FixtureRequest, server: CaptureServer) -> Iterator[tuple[Any, Any]]:
     patch = pytest.MonkeyPatch()
     patch.setattr(botocore.auth, "get_current_datetime", lambda *_a, **_k: NOW.replace(tzinfo=None))
     # With awscrt installed botocore signs through it, in another order; the oracle is botocore.
@@ -77,7 +78,7 @@ def pair(server: CaptureServer) -> Iterator[tuple[Any, Any]]:
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "HTTP_PROXY", "http_proxy"):
         patch.delenv(name, raising=False)
     theirs = boto3.Session().client("sagemaker-runtime", endpoint_url=server.url, **KEYS)
-    with sagewire.client("sagemaker-runtime", endpoint_url=server.url, **KEYS) as ours:
+    with CLIENTS[request.param](endpoint_url=server.url, **KEYS) as ours:
         ours._ambient.now = NOW.timestamp
         yield theirs, ours
     theirs.close()
@@ -159,10 +160,12 @@ def test_botocores_config_is_read(field: str) -> None:
     assert client.meta.config.user_agent_extra == "x/1"
 
 
-def test_a_boto3_session_gives_credentials_region_and_profile(server: CaptureServer) -> None:
+def test_a_boto3_session_gives_credentials_region_and_profile(
+    server: CaptureServer, make_client: Any
+) -> None:
     session = boto3.Session("AKIDSESSION", "secret", "token", region_name="ap-south-1")
     server.requests.clear()
-    with sagewire.client(session=session, endpoint_url=server.url) as client:
+    with make_client(session=session, endpoint_url=server.url) as client:
         client.invoke_endpoint(EndpointName="ep", Body=b"")["Body"].read()
         client.invoke_endpoint(EndpointName="ep", Body=b"")["Body"].read()
     assert client.meta.region_name == "ap-south-1"

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import sagewire
+from tests.conftest import CLIENTS
 from tests.support.peer import Peer, answer, answers
 
 KEYS = {
@@ -68,11 +69,14 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 
 def both(port: int, verify: Any, host: str = "127.0.0.1", **config: Any) -> tuple[Any, Any]:
-    """Return what the two make of a call: the body, or the error's class and words."""
+    """Return what boto3 makes of a call, and both of our clients alike.
+
+    It is the body, or the error's class and words.
+    """
     outcomes = []
     for make, configure, more in (
         (boto3.Session().client, BotocoreConfig, {"service_name": "sagemaker-runtime"}),
-        (sagewire.client, sagewire.Config, {}),
+        *((make, sagewire.Config, {}) for make in CLIENTS.values()),
     ):
         arguments = {**KEYS, **more, "endpoint_url": f"https://{host}:{port}", "verify": verify}
         try:
@@ -81,7 +85,9 @@ def both(port: int, verify: Any, host: str = "127.0.0.1", **config: Any) -> tupl
             client.close()
         except Exception as error:
             outcomes.append((type(error).__name__, str(error)))
-    return outcomes[0], outcomes[1]
+    theirs, ours, awaited_ours = outcomes
+    assert awaited_ours == ours
+    return theirs, ours
 
 
 def kind(outcome: Any) -> Any:
