@@ -22,9 +22,9 @@ BROKEN = answer(b'{"Message": "m"}', status=424, headers=[(b"x-amzn-ErrorType", 
 PATIENCE_SECONDS = 10
 
 
-def client_of(peer, **settings):
+def client_of(peer, make=sagewire.client, **settings):
     retries = settings.pop("retries", {"total_max_attempts": 1})
-    return sagewire.client(
+    return make(
         region_name="us-east-1",
         endpoint_url=f"http://127.0.0.1:{peer.port}",
         aws_access_key_id="AKID",
@@ -34,11 +34,11 @@ def client_of(peer, **settings):
 
 
 @pytest.fixture
-def opened(clean_environment):
+def opened(clean_environment, make_client):
     made = []
 
     def client(peer, **settings):
-        made.append(client_of(peer, **settings))
+        made.append(client_of(peer, make_client, **settings))
         return made[-1]
 
     yield client
@@ -243,6 +243,7 @@ class Ends:
 
 @pytest.mark.parametrize("how", ["break", "close", "error", "drop"])
 def test_leaving_early_ends_what_is_in_flight(opened, how):
+    # To ask for the pool turns an asyncio client's loop.
     ends = Ends()
     with Peer(ends.script) as peer:
         client = opened(peer, read_timeout=60)
@@ -252,7 +253,7 @@ def test_leaving_early_ends_what_is_in_flight(opened, how):
 
             def consume():
                 for _ in results:
-                    eventually(lambda: ends.waiting == 8)
+                    eventually(lambda: client.pool.busy == ends.waiting == 8)
                     raise KeyError("mine")
 
             with pytest.raises(KeyError):
@@ -261,7 +262,7 @@ def test_leaving_early_ends_what_is_in_flight(opened, how):
         else:
             for result in results:
                 assert result["Body"] == b"0"
-                eventually(lambda: ends.waiting == 8)
+                eventually(lambda: client.pool.busy == ends.waiting == 8)
                 break
             if how == "close":
                 results.close()
@@ -269,13 +270,14 @@ def test_leaving_early_ends_what_is_in_flight(opened, how):
         # Nobody waited for a time-out, and nothing is left.
         assert time.monotonic() - began < PATIENCE_SECONDS
         assert our_threads() == []
-        eventually(lambda: ends.ended == 8)
+        eventually(lambda: client.pool.busy == 0 and ends.ended == 8)
         assert client.pool.busy == 0
         assert len(peer.requests) == 9
         # The client goes on.
         assert client.invoke_endpoint(EndpointName="e", Body=b"0")["Body"].read() == b"0"
 
 
+@pytest.mark.blocking  # the call is another thread's
 def test_an_innocent_call_of_the_same_client_is_left_alone(opened):
     ends = Ends()
 
