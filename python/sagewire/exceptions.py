@@ -84,7 +84,7 @@ class ClientError(Bridge, Exception):
         error = error_response.get("Error", {})
         metadata = error_response.get("ResponseMetadata", {})
         retry_info = ""
-        if metadata.get("MaxAttemptsReached", False):
+        if metadata.get("MaxAttemptsReached", False) and "RetryAttempts" in metadata:
             retry_info = f" (reached max retries: {metadata['RetryAttempts']})"
         # Not super(): behind a bridge that is botocore's class, which wants both arguments.
         Exception.__init__(

@@ -88,6 +88,23 @@ def test_exceptions_by_name_and_code(both: Any, code: Any) -> None:
     assert not isinstance(error, botocore.exceptions.BotoCoreError)
 
 
+@pytest.mark.parametrize("name", ["ModelError", "ClientError"])
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"Error": {"Code": "c", "Message": "m"}},
+        {"Error": {"Message": None}, "ResponseMetadata": {}},
+        {"Error": {"Code": "c"}, "ResponseMetadata": {"MaxAttemptsReached": True}},
+        {"ResponseMetadata": {"MaxAttemptsReached": True, "RetryAttempts": 2}},
+        {"ResponseMetadata": {"MaxAttemptsReached": False, "RetryAttempts": 2}},
+    ],
+)
+def test_an_error_made_by_hand_says_the_same(both: Any, name: str, response: Any) -> None:
+    theirs, ours = (getattr(client.exceptions, name)(response, "Op") for client in both)
+    assert (str(ours), ours.response, ours.args) == (str(theirs), theirs.response, theirs.args)
+
+
 def test_every_modeled_exception_is_listed(both: Any) -> None:
     theirs, ours = ({name for name in dir(client.exceptions) if name[0] != "_"} for client in both)
     assert theirs <= ours

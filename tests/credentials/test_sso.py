@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore
+import botocore.session
 import pytest
+from botocore.config import Config as BotocoreConfig
+from botocore.exceptions import ClientError as BotocoreClientError
 
 from sagewire.credentials import clock
 from sagewire.exceptions import (
+    ClientError,
     CredentialRetrievalError,
     SSOTokenLoadError,
     TokenRetrievalError,
@@ -213,3 +218,35 @@ def test_a_token_that_cannot_be_read_names_its_source(
         environment.setenv("AWS_ENDPOINT_URL", sso.url)
         with pytest.raises(CredentialRetrievalError, match=f"from sso: {words}"):
             source_of().current()
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"__type": "com.amazonaws#ResourceNotFoundException", "message": "no"},
+        {"__type": "ResourceNotFoundException"},
+        {"code": "InvalidRequestException", "message": None},
+        {"code": "Other", "Message": "no"},
+        {"message": "no"},
+    ],
+)
+def test_an_error_of_the_portal_is_botocores(
+    environment: Any, config_file: Write, tmp_path: Path, status: int, body: dict[str, Any]
+) -> None:
+    config_file(SSO)
+    keep_token(tmp_path, "mine", accessToken="token", expiresAt=stamp(3600))
+    environment.setenv("AWS_MAX_ATTEMPTS", "1")
+    with Fake(lambda _asked: (status, json.dumps(body))) as sso:
+        environment.setenv("AWS_ENDPOINT_URL_SSO", sso.url)
+        with pytest.raises(ClientError) as ours:
+            source_of().current()
+        unsigned = BotocoreConfig(signature_version=botocore.UNSIGNED)
+        client = botocore.session.Session().create_client("sso", "us-east-1", config=unsigned)
+        with pytest.raises(BotocoreClientError) as theirs:
+            client.get_role_credentials(roleName="r", accountId="1", accessToken="t")
+    assert type(ours.value).__name__ == type(theirs.value).__name__
+    assert str(ours.value) == str(theirs.value)
+    for told in (ours.value.response, theirs.value.response):
+        told["ResponseMetadata"].pop("HTTPHeaders")
+    assert list(ours.value.response.items()) == list(theirs.value.response.items())

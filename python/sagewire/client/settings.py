@@ -362,7 +362,8 @@ def _check_api_version(api_version: "str | None", profile: "Profile") -> None:
         section = profile.settings.get("api_versions")
         api_version = section.get(SERVICE_NAME) if isinstance(section, dict) else None
     if api_version not in (None, API_VERSION):
-        raise DataNotFoundError(data_path=f"{SERVICE_NAME}/{api_version}/service-2")
+        version = f"{api_version}/" if api_version else ""
+        raise DataNotFoundError(data_path=f"{SERVICE_NAME}/{version}service-2")
 
 
 def _checked_defaults_mode(lookup: "Lookup") -> str:

@@ -11,7 +11,7 @@ from sagewire.credential_exceptions import (
     UnauthorizedSSOTokenError,
 )
 from sagewire.credentials import clock, dates
-from sagewire.credentials.errors import UnauthorizedException
+from sagewire.credentials.errors import MODELED, UnauthorizedException
 from sagewire.credentials.refreshing import Refreshing
 from sagewire.credentials.service import Caller, Service, metadata, region_of, unreadable
 from sagewire.credentials.sso_token import Token, cached
@@ -152,7 +152,12 @@ def read_error(answer: "Answer") -> "dict[str, Any]":
         body = {}
     code = answer.headers.get("x-amzn-errortype") or body.get("code") or body.get("__type")
     if not isinstance(code, str):
-        return unreadable(answer)
+        if not body:
+            return unreadable(answer)
+        code = str(answer.status)
     code = code.partition(":")[0].rpartition("#")[2]
     message = body.get("message", body.get("Message", ""))
-    return {"Error": {"Message": message, "Code": code}, "ResponseMetadata": metadata(answer)}
+    response = {"Error": {"Message": message, "Code": code}, "ResponseMetadata": metadata(answer)}
+    if code in MODELED["GetRoleCredentials"] and body.get("message") is not None:
+        response["message"] = body["message"]  # the one member that these errors have
+    return response
