@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -9,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from sagewire.local import LocalEndpoint
 from tests.support.containers import started
+from tests.support.deaf import deaf
+from tests.support.peer import Peer, answer
 
 
 def invoke(client, body=b"x", endpoint="model"):
@@ -77,9 +80,39 @@ def test_an_ill_container_is_left_out(boto, container, other_container):
         assert asked() == {well}
 
 
-def test_without_pings_all_count_as_well(boto, container):
-    with LocalEndpoint({"model": container.url}, ping_seconds=0) as local:
-        client = boto(local)
-        invoke(client, b"pinged ill")
-        time.sleep(0.3)
-        invoke(client)
+def pinged(peer):
+    return b"GET /ping HTTP/1.1" in [request.line for request in list(peer.requests)]
+
+
+def test_without_pings_nobody_is_asked_and_all_count_as_well(boto):
+    """With pings the first one comes at once: it would be there before the last of the calls."""
+
+    def ill(link):
+        while (request := link.request()) is not None:
+            link.send(answer(b"", status=503 if request.line.startswith(b"GET") else 200))
+
+    with Peer(ill) as peer:
+        url = f"http://127.0.0.1:{peer.port}"
+        with LocalEndpoint({"model": url}, ping_seconds=0) as local:
+            client = boto(local)
+            for _ in range(50):
+                invoke(client)
+            assert not pinged(peer)
+        with LocalEndpoint({"model": url}, ping_seconds=60):
+            eventually(lambda: pinged(peer), True)
+
+
+def test_pings_that_nobody_answers_end_with_the_endpoint():
+    asked = threading.Event()
+
+    def silent(link):
+        link.request()
+        asked.set()
+        link.stall()
+
+    with Peer(silent) as peer, deaf() as nobody:
+        containers = [f"http://127.0.0.1:{port}" for port in (peer.port, nobody)]
+        with LocalEndpoint({"model": containers}, ping_seconds=60):
+            assert asked.wait(10)
+        # They would wait for their two seconds else. The native implementation has no such threads.
+        assert not [each for each in threading.enumerate() if each.name == "sagewire-ping"]

@@ -138,6 +138,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         type(self).left = "hung up" if readable else "stayed"
         self.answer(200, b"")
 
+    def do_begin(self, rest, body):
+        """Begin an answer and watch from then on: `begin SECONDS`."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"5\r\nbegun\r\n")
+        readable, _, _ = select.select([self.connection], [], [], float(rest))
+        type(self).left = "hung up" if readable else "stayed"
+        self.wfile.write(b"0\r\n\r\n")
+
     def do_left(self, rest, body):
         self.answer(200, type(self).left.encode())
 

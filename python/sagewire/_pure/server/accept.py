@@ -109,8 +109,8 @@ class FrontDoor:
                 return
             self._stopping = True
             self._shared.stopping = True
-            self._health.stop()
             connections = list(self._connections)
+        self._health.stop()
         # Waking the acceptor, and ending the socket for a forked child that inherited it.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

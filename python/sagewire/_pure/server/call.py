@@ -10,6 +10,8 @@ import queue
 import threading
 import time
 
+from sagewire._pure.server.wire import GoneError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +73,7 @@ class Call:
         "_answered",
         "_gone",
         "_parts",
+        "_wanted",
         "body",
         "endpoint_name",
         "headers",
@@ -94,6 +97,7 @@ class Call:
         self._answer: Answer | None = None
         self._answered = threading.Event()
         self._gone = False
+        self._wanted: Callable[[], bool]
         # None stands for the end.
         self._parts: queue.Queue[bytes | BrokenOffError | None] = queue.Queue(PARTS_AHEAD)
 
@@ -139,7 +143,9 @@ class Call:
         """Return the answer, or None when there was none in time.
 
         `wanted` tells now and then whether somebody still waits for it; if not, it is `close`d.
+        Parts that follow are waited for in the same way.
         """
+        self._wanted = wanted
         deadline = time.monotonic() + seconds
         while not self._answered.wait(min(LOOK_SECONDS, deadline - time.monotonic())):
             if time.monotonic() >= deadline:
@@ -149,11 +155,18 @@ class Call:
         return self._answer
 
     def next(self, seconds: float) -> "bytes | None":
-        """Return the next part, or None after the last one."""
-        try:
-            part = self._parts.get(timeout=max(0.0, seconds))
-        except queue.Empty:
-            raise PartTimedOutError from None
+        """Return the next part, or None after the last one. `GoneError` if nobody wants it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                part = self._parts.get(timeout=min(LOOK_SECONDS, left))
+                break
+            except queue.Empty:
+                if left <= LOOK_SECONDS:
+                    raise PartTimedOutError from None
+            if not self._wanted():
+                raise GoneError
         if isinstance(part, BrokenOffError):
             raise part
         return part

@@ -89,11 +89,11 @@ class Container:
         """Send a request and return the answer: up to `limit` bytes, or without one as it comes.
 
         `seconds` is the time for the whole answer, or for its head if it comes in parts. `wanted`
-        tells now and then whether somebody still waits for it; `GoneError` if not.
+        tells now and then whether somebody still waits for it, parts included; `GoneError` if not.
         """
-        exchange = _Exchange(self, time.monotonic() + seconds)
+        exchange = _Exchange(self, time.monotonic() + seconds, wanted)
         try:
-            status, head = exchange.send(headers, body, wanted)
+            status, head = exchange.send(headers, body)
             if limit is None and 200 <= status < 300:
                 return Answer(status, head, parts=exchange)
             whole = exchange.read(LONGEST_ERROR if limit is None else limit)
@@ -144,16 +144,17 @@ class Container:
 class _Exchange:
     """One request and its answer; also the parts of its answer as they come."""
 
-    def __init__(self, container: Container, deadline: float) -> None:
+    def __init__(self, container: Container, deadline: float, wanted: "Callable[[], bool]") -> None:
         self._container = container
         self._deadline = deadline
         self._connection = container.take()
         self._response: http.client.HTTPResponse
+        # Longer than the connection has it, where the container closes behind its answer.
+        self._sock: socket.socket | None = self._connection.sock
+        self._wanted = wanted
         self._ended = False
 
-    def send(
-        self, headers: "Pairs", body: bytes, wanted: "Callable[[], bool]"
-    ) -> "tuple[int, Pairs]":
+    def send(self, headers: "Pairs", body: bytes) -> "tuple[int, Pairs]":
         """Send the request; return the status and the headers of the answer."""
         connection, container = self._connection, self._container
         try:
@@ -164,6 +165,7 @@ class _Exchange:
             raise
         except OSError:
             raise ContainerRefusedError from None
+        self._sock = connection.sock
         try:
             connection.putrequest("POST", container.path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("host", container.name)
@@ -177,7 +179,7 @@ class _Exchange:
             # A container may answer and close before it has read everything.
             if connection.sock is None:
                 raise ContainerUnreachableError from None
-        self._wait(wanted)
+        self._wait()
         try:
             self._set_timeout()
             self._response = connection.getresponse()
@@ -218,6 +220,8 @@ class _Exchange:
         """Return what comes next, or nothing at the end, which ends the exchange."""
         response = self._response
         try:
+            if not self._has_arrived():
+                self._wait()
             self._set_timeout()
             piece = response.read1(PIECE_BYTES)
             if piece:
@@ -230,6 +234,10 @@ class _Exchange:
             raise
         except (OSError, http.client.HTTPException):
             raise AnswerCutError from None
+        except (AttributeError, ValueError):
+            if self._ended:  # by whoever stops the server, in this very moment
+                raise GoneError from None
+            raise
         self._end(reusable=not response.will_close)
         return b""
 
@@ -238,14 +246,26 @@ class _Exchange:
             self._ended = True
             self._container.give_back(self._connection, reusable=reusable)
 
-    def _wait(self, wanted: "Callable[[], bool]") -> None:
+    def _has_arrived(self) -> bool:
+        """Tell whether the reader of http.client has something, or will not ask for more."""
+        response, sock = self._response, self._sock
+        if response.fp is None or sock is None or response.length == 0:
+            return True
+        sock.settimeout(0)
+        # The end of the chunk before is left lying there.
+        left_over = 2 if response.chunk_left == 0 else 0
+        return len(response.fp.peek(1)) > left_over
+
+    def _wait(self) -> None:
         """Wait until there is something to read, as long as somebody wants it."""
-        sock = self._connection.sock
+        sock = self._sock
+        if sock is None:
+            return
         # A wait that is broken off would spoil the reader of http.client: it begins only now.
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_READ)
             while not selector.select(min(LOOK_SECONDS, self._seconds_left())):
-                if not wanted():
+                if not self._wanted():
                     raise GoneError
 
     def _seconds_left(self) -> float:
@@ -256,10 +276,9 @@ class _Exchange:
 
     def _set_timeout(self) -> None:
         left = self._seconds_left()
-        connection = self._connection
-        connection.timeout = left
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
+        self._connection.timeout = left
+        if self._sock is not None and self._sock.fileno() >= 0:
+            self._sock.settimeout(left)
 
 
 def _is_quiet(connection: http.client.HTTPConnection) -> bool:

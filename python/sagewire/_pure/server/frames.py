@@ -10,6 +10,7 @@ import time
 from sagewire._pure.eventstream.encode import MAX_PAYLOAD_BYTES, encode_exception, encode_part
 from sagewire._pure.server import errors
 from sagewire._pure.server.call import BrokenOffError, PartTimedOutError
+from sagewire._pure.server.wire import GoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def frames(answer: "Answer", timeout: float) -> "Iterator[bytes]":
         yield _exception(STREAM_BROKEN, error.message)
     except PartTimedOutError:
         yield _exception(TIME_EXCEEDED, errors.TIME_OUT_WORDS)
+    except GoneError:
+        raise  # there is nobody to tell
     except Exception:
         import logging
 

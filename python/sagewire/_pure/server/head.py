@@ -61,14 +61,54 @@ class Head:
         return not self.has_token("connection", "close")
 
 
-def end_of_head(buffer: bytearray) -> int:
-    """Return how many bytes a head has, or 0 while its end has not arrived."""
-    ends = [
-        place + len(mark)
-        for mark in (b"\r\n\r\n", b"\n\n", b"\n\r\n")
-        if (place := buffer.find(mark)) >= 0
-    ]
-    return min(ends, default=0)
+class Beginning:
+    """What has arrived of a head: each byte is looked at once, however slowly they come."""
+
+    __slots__ = ("_line", "_looked", "_searched", "_value")
+
+    def __init__(self) -> None:
+        self._searched = 0
+        # Where the line begins that is not complete, where its value does, if it has come so far,
+        # and where the bytes begin that nobody has looked at.
+        self._line = self._value = self._looked = 0
+
+    def end(self, buffer: bytearray) -> int:
+        """Return how many bytes the head has, or 0 while its end has not arrived."""
+        # The mark of the end may have begun in what was there before.
+        start = max(0, self._searched - 3)
+        self._searched = len(buffer)
+        ends = [
+            place + len(mark)
+            for mark in (b"\r\n\r\n", b"\n\n", b"\n\r\n")
+            if (place := buffer.find(mark, start)) >= 0
+        ]
+        return min(ends, default=0)
+
+    def check(self, buffer: bytearray) -> None:
+        """Raise `BadRequestError` for what cannot become a head, whatever follows."""
+        while (end := buffer.find(b"\n", self._looked)) >= 0:
+            line = bytes(buffer[self._line : end]).removesuffix(b"\r")
+            if self._line:
+                _header(line)
+            else:
+                _request_line(line)
+            self._line = self._looked = end + 1
+            self._value = 0
+        # Of a header a carriage return may be the first half of its end.
+        end = len(buffer) - (self._line > 0 and buffer.endswith(b"\r"))
+        if not self._value:
+            mark = buffer.find(b":" if self._line else b" ", self._looked)
+            name_ends = end if mark < 0 else mark
+            if mark == self._line or not TOKEN.issuperset(buffer[self._looked : name_ends]):
+                raise BadRequestError(400)
+            self._looked = name_ends
+            if mark >= 0:
+                self._value = self._looked = mark + 1
+        if self._value:
+            # The rest of the first line is judged when it is complete.
+            if self._line and not FORBIDDEN_IN_VALUE.isdisjoint(buffer[self._looked : end]):
+                raise BadRequestError(400)
+            self._looked = end
 
 
 def parsed(raw: bytes) -> Head:
@@ -82,25 +122,6 @@ def parsed(raw: bytes) -> Head:
     head = Head(method, target, version, [_header(line) for line in lines])
     body_length(head)
     return head
-
-
-def check_beginning(raw: bytes) -> None:
-    """Raise `BadRequestError` for what cannot become a head, whatever follows."""
-    first, *lines = raw.replace(b"\r\n", b"\n").split(b"\n")
-    if not lines:
-        method, space, _ = first.partition(b" ")
-        if not TOKEN.issuperset(method) or (space and not method):
-            raise BadRequestError(400)
-        return
-    _request_line(first)
-    last = lines.pop()
-    for line in lines:
-        _header(line)
-    name, colon, value = last.removesuffix(b"\r").partition(b":")
-    if not TOKEN.issuperset(name) or (colon and not name):
-        raise BadRequestError(400)
-    if not FORBIDDEN_IN_VALUE.isdisjoint(value):
-        raise BadRequestError(400)
 
 
 def _header(line: bytes) -> "tuple[str, str]":

@@ -6,10 +6,9 @@ import time
 from sagewire._pure.server.head import (
     MAX_HEAD_BYTES,
     BadRequestError,
+    Beginning,
     Head,
     body_length,
-    check_beginning,
-    end_of_head,
     parsed,
 )
 
@@ -97,13 +96,14 @@ class Wire:
     def read_head(self, seconds: float) -> "Head | None":
         """Return the next head, or None when the peer ended the connection between two requests."""
         deadline = time.monotonic() + seconds
+        beginning = Beginning()
         while True:
             # RFC 9112, section 2.2: empty lines before a request are skipped.
             while self._buffer.startswith((b"\r\n", b"\n")):
                 del self._buffer[: self._buffer.index(b"\n") + 1]
             if self._buffer.startswith(PREFACE):
                 raise GoneError
-            end = end_of_head(self._buffer)
+            end = beginning.end(self._buffer)
             if end:
                 raw = bytes(self._buffer[:end])
                 del self._buffer[:end]
@@ -112,7 +112,7 @@ class Wire:
                 raise BadRequestError(431)
             # Nonsense is answered as soon as it shows, not when its head is complete.
             if self._buffer != b"\r":
-                check_beginning(bytes(self._buffer))
+                beginning.check(self._buffer)
             if not self._receive(deadline):
                 if self._buffer:
                     raise GoneError
@@ -177,12 +177,14 @@ class Wire:
 
     def _line(self, seconds: float) -> bytes:
         deadline = time.monotonic() + seconds
-        while b"\r\n" not in self._buffer:
-            if len(self._buffer) > MAX_HEAD_BYTES or not self._receive(deadline):
+        searched = 0
+        while (end := self._buffer.find(b"\r\n", max(0, searched - 1))) < 0:
+            searched = len(self._buffer)
+            if searched > MAX_HEAD_BYTES or not self._receive(deadline):
                 raise GoneError
-        line, _, rest = self._buffer.partition(b"\r\n")
-        self._buffer = rest
-        return bytes(line)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
 
     def _take(self, size: int, seconds: float) -> bytes:
         while len(self._buffer) < size:

@@ -21,7 +21,7 @@ use super::body::{self, BodyError};
 use super::call::Reply;
 use super::errors::{ServiceError, quoted};
 use super::frames::Frames;
-use super::link::Link;
+use super::link::{Caller, Link};
 use super::members;
 use super::model::{ASYNC_CONTENT_TYPE, Question, Said};
 use super::outgoing::Outgoing;
@@ -151,7 +151,8 @@ async fn answer(
         limit,
     };
     let said = question.ask(shared, draft).await?;
-    Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout, headers)?)
+    let caller = Caller::new(link.clone());
+    Ok(relayed(said, operation, &name, shared, endpoint.stream_timeout, caller, headers)?)
 }
 
 /// The service's error unless the request is signed by somebody who may call the endpoint.
@@ -238,6 +239,7 @@ fn relayed(
     endpoint: &str,
     shared: &Shared,
     stream_timeout: std::time::Duration,
+    caller: Caller,
     kept: &mut HeaderMap,
 ) -> Result<Response<Outgoing>, ServiceError> {
     let Said { answer, variant } = said;
@@ -267,10 +269,10 @@ fn relayed(
     let body = match answer.body {
         body if streams => {
             kept.insert(CONTENT_TYPE, EVENT_STREAM);
-            Outgoing::frames(Frames::new(body, stream_timeout))
+            Outgoing::frames(Frames::new(body, stream_timeout), caller)
         }
         Reply::Whole(body) => Outgoing::whole(body),
-        Reply::Parts(parts) => Outgoing::parts(parts),
+        Reply::Parts(parts) => Outgoing::parts(parts, caller),
         // A container's answer is read whole unless it is streamed (model.rs).
         Reply::Container(_) => return Err(ServiceError::model_answer_cut(endpoint, region)),
     };

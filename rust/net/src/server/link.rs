@@ -12,6 +12,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// How often somebody who waits for a model looks whether its caller is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +46,30 @@ pub(super) async fn wanted<T>(
         }
         if left.is_zero() {
             return Err(Undone::TimedOut);
+        }
+    }
+}
+
+/// A caller who gets an answer as it comes, and may hang up meanwhile.
+pub(super) struct Caller {
+    link: Link,
+    look: Option<Pin<Box<Sleep>>>,
+}
+
+impl Caller {
+    pub(super) fn new(link: Link) -> Self {
+        Self { link, look: None }
+    }
+
+    /// Ready once it has hung up; to be asked while there is nothing for it, since a write would tell.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let look = self.look.get_or_insert_with(|| Box::pin(sleep(LOOK_EVERY)));
+            ready!(look.as_mut().poll(context));
+            if self.link.has_ended() {
+                return Poll::Ready(());
+            }
+            look.as_mut().reset(Instant::now() + LOOK_EVERY);
         }
     }
 }

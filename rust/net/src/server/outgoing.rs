@@ -9,11 +9,14 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::call::{PartsBody, Unfinished};
 use super::frames::Frames;
+use super::link::Caller;
 use super::record::Draft;
 
 /// A body, with the record of its call if somebody wants one.
 pub(super) struct Outgoing {
     kind: Kind,
+    /// Whose it is, if it comes as somebody makes it.
+    caller: Option<Caller>,
     draft: Option<Draft>,
 }
 
@@ -25,15 +28,15 @@ enum Kind {
 
 impl Outgoing {
     pub(super) fn whole(body: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Whole(Full::new(body.into())), draft: None }
+        Self { kind: Kind::Whole(Full::new(body.into())), caller: None, draft: None }
     }
 
-    pub(super) fn parts(parts: PartsBody) -> Self {
-        Self { kind: Kind::Parts(parts), draft: None }
+    pub(super) fn parts(parts: PartsBody, caller: Caller) -> Self {
+        Self { kind: Kind::Parts(parts), caller: Some(caller), draft: None }
     }
 
-    pub(super) fn frames(frames: Frames) -> Self {
-        Self { kind: Kind::Frames(frames), draft: None }
+    pub(super) fn frames(frames: Frames, caller: Caller) -> Self {
+        Self { kind: Kind::Frames(frames), caller: Some(caller), draft: None }
     }
 
     /// Ends the record when the body ends.
@@ -52,11 +55,21 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
-        let frame = match &mut self.kind {
-            Kind::Whole(body) => ready!(Pin::new(body).poll_frame(context))
-                .map(|frame| frame.map_err(|never| match never {})),
-            Kind::Parts(body) => ready!(Pin::new(body).poll_frame(context)),
-            Kind::Frames(frames) => ready!(frames.poll(context)).map(Ok),
+        let polled = match &mut self.kind {
+            Kind::Whole(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
+            Kind::Parts(body) => Pin::new(body).poll_frame(context),
+            Kind::Frames(frames) => frames.poll(context).map(|frame| frame.map(Ok)),
+        };
+        let frame = match (polled, &mut self.caller) {
+            (Poll::Ready(frame), _) => frame,
+            (Poll::Pending, None) => return Poll::Pending,
+            // A model does not work for a caller who has hung up.
+            (Poll::Pending, Some(caller)) => {
+                ready!(caller.poll_ended(context));
+                Some(Err(Unfinished))
+            }
         };
         let ended = self.is_end_stream();
         if let Some(draft) = &mut self.draft {
