@@ -1,4 +1,7 @@
-"""A server that was not written here: the client, and boto3 beside it, against moto's."""
+"""A server that was not written here: the client, and boto3 beside it, against moto's.
+
+moto has no route for response streams (5.2): both clients are told so, and in the same words.
+"""
 
 import json
 import logging
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import pytest
 import requests
 
@@ -102,3 +106,15 @@ def test_invoke_endpoint_async(url: str, ours: Any, theirs: Any) -> None:
         assert (status, mine["InferenceId"]) == (200, call["InferenceId"])
         assert mine["OutputLocation"].startswith("s3://")
         assert (described(theirs.invoke_endpoint_async(**call)))[0] == mine
+
+
+def test_invoke_endpoint_with_response_stream(ours: Any, theirs: Any) -> None:
+    told = []
+    for client in (ours, theirs):
+        with pytest.raises(botocore.exceptions.ClientError) as raised:
+            client.invoke_endpoint_with_response_stream(EndpointName="ep", Body=b"x")
+        response = raised.value.response
+        status = response["ResponseMetadata"]["HTTPStatusCode"]
+        told.append((status, response["Error"], str(raised.value)))
+    assert told[0] == told[1]
+    assert told[0][0] == 404
