@@ -1,6 +1,6 @@
 //! Hashes, and the signing key with its cache.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, TryLockError};
 
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
@@ -46,8 +46,13 @@ pub(crate) struct KeyOfTheDay(Mutex<Option<(DateStamp, SigningKey)>>);
 impl KeyOfTheDay {
     /// The key of `date`, derived by `derive` unless it is the one remembered.
     pub(crate) fn get(&self, date: DateStamp, derive: impl FnOnce() -> SigningKey) -> SigningKey {
-        // The value behind a poisoned lock is still whole: it is replaced in one assignment.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Never waited for: a thread may have had it that is not there any more, after a fork.
+        let mut kept = match self.0.try_lock() {
+            Ok(kept) => kept,
+            // The value behind a poisoned lock is still whole: it is replaced in one assignment.
+            Err(TryLockError::Poisoned(kept)) => kept.into_inner(),
+            Err(TryLockError::WouldBlock) => return derive(),
+        };
         match &*kept {
             Some((day, key)) if *day == date => key.clone(),
             _ => {

@@ -10,6 +10,7 @@
 //! key.rs        secret, date, region, service                 -> signing key (cached)
 //! sign.rs       canonical request -> string to sign -> Authorization header
 //! presign.rs    the same, as query parameters
+//! prepared.rs   what requests have in common
 //! event.rs      a chain of signed event-stream messages
 //! claim.rs      what a request says about its own signature
 //! verify.rs     is it true
@@ -22,6 +23,7 @@ mod error;
 mod event;
 mod explain;
 mod key;
+mod prepared;
 mod presign;
 mod sign;
 mod timestamp;
@@ -34,6 +36,7 @@ pub use error::{InvalidArgument, Refusal, SignatureError};
 pub use event::EventSigner;
 pub use explain::Explanation;
 pub use key::sha256_hex;
+pub use prepared::Prepared;
 pub use sign::{Payload, Signature, Signer, SignerOptions};
 pub use verify::{Identity, Verifier, VerifierOptions};
 

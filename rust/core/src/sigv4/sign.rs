@@ -182,6 +182,19 @@ impl Signer {
         let content_sha256 = self.with_headers(&request, timestamp, payload, |signed, hash| {
             self.push_canonical(out, &request, signed, hash);
         });
+        self.sign_canonical(out, start, timestamp, content_sha256.as_deref(), check)
+    }
+
+    /// Signs the canonical request that stands in `out` from `start` on, and puts the headers to add in
+    /// its place.
+    pub(super) fn sign_canonical<E>(
+        &self,
+        out: &mut Vec<u8>,
+        start: usize,
+        timestamp: Timestamp,
+        content_sha256: Option<&str>,
+        check: impl Fn(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let end = out.len();
         let digest = sha256(&out[start..]);
         push_string_to_sign(out, timestamp, &self.options.region, &self.options.service, &digest);
@@ -190,7 +203,7 @@ impl Signer {
         let added = [
             ("X-Amz-Date: ", Some(timestamp.as_str())),
             ("X-Amz-Security-Token: ", self.credentials.session_token()),
-            ("X-Amz-Content-SHA256: ", content_sha256.as_deref()),
+            ("X-Amz-Content-SHA256: ", content_sha256),
         ];
         for (name, value) in added {
             let Some(value) = value else { continue };
@@ -296,7 +309,7 @@ impl Signer {
     }
 
     /// Hands over the headers as they are signed; returns the content hash if it is sent.
-    fn with_headers(
+    pub(super) fn with_headers(
         &self,
         request: &Request<'_>,
         timestamp: Timestamp,

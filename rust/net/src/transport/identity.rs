@@ -28,6 +28,11 @@ pub fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How often this process has become a child, as far as it has been told.
+pub(crate) fn forks() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
+
 /// One id of version 4 of RFC 9562 for each 16 bytes of `random`.
 pub fn identities(random: &[u8]) -> Vec<String> {
     random.chunks_exact(16).map(|bytes| Identity::of(bytes).as_str().to_owned()).collect()
@@ -40,7 +45,7 @@ impl Identity {
     /// A new one; `None` if the system has no random bytes.
     pub fn random() -> Option<Self> {
         AT_HAND.with_borrow_mut(|hand| {
-            let forks = FORKS.load(Ordering::Relaxed);
+            let forks = forks();
             if hand.left < 16 || hand.forks != forks {
                 SystemRandom::new().fill(&mut hand.bytes).ok()?;
                 hand.left = BYTES_AT_ONCE;

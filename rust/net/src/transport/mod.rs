@@ -19,6 +19,7 @@
 //! body.rs      where a body ends (no I/O)
 //! reading.rs   one read of a body (no I/O)
 //! template.rs  a request's head, of what all calls share and of what is one's own (no I/O)
+//! recent.rs    heads of the calls of late (no I/O)
 //! identity.rs  the ids of calls (no I/O)
 //! timing.rs    how long each part of an exchange took
 //! exchange.rs  turns them over a wire
@@ -46,6 +47,7 @@ mod open;
 pub(crate) mod pool;
 pub(crate) mod proxy;
 pub(crate) mod reading;
+mod recent;
 pub(crate) mod stream;
 mod template;
 pub(crate) mod timing;

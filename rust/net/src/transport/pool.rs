@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::TransportError;
 use super::exchange::Connection;
 use super::group::{Group, Membership};
+use super::identity::forks;
 use super::lookup::Resolver;
 use super::open::open;
 use super::proxy::Proxy;
@@ -162,6 +163,7 @@ impl Pool {
         local.busy.fetch_add(1, Ordering::Relaxed);
         Borrowed {
             process: local.process,
+            forks: forks(),
             pool: Arc::clone(&self.shared),
             membership,
             released: false,
@@ -208,6 +210,7 @@ impl Local {
 pub(crate) struct Borrowed {
     pub(crate) pool: Arc<Shared>,
     process: u32,
+    forks: u64,
     membership: Option<Membership>,
     /// Whether the pool has been told that it is over.
     released: bool,
@@ -218,7 +221,6 @@ impl Borrowed {
     pub(crate) fn give_back(mut self, stream: Box<Stream>) {
         // Before anybody else can have it: the group may be ended at any moment.
         let room = self.membership.take().map_or(0, |membership| membership.room());
-        // Asked once for both: which process this is costs a call of the system.
         self.released = true;
         let Some(local) = self.local() else { return };
         local.busy.fetch_sub(1, Ordering::Relaxed);
@@ -236,10 +238,20 @@ impl Borrowed {
         Err(TransportError::of_the_parent())
     }
 
-    /// The pool's part that it was taken from; `None` after a fork: that one is the parent's.
+    /// The pool's part that it was taken from; `None` after a fork: that one is the parent's, and a
+    /// thread that is not there any more may have locked it.
+    ///
+    /// The system is not asked. After a fork that nobody told of, what is given back to the parent's
+    /// part is never taken from it: who takes asks the system.
     fn local(&self) -> Option<&Local> {
-        let local = self.pool.local();
-        (local.process == self.process).then_some(local)
+        if self.forks != forks() {
+            return None;
+        }
+        let mut local = &self.pool.local;
+        while local.process != self.process {
+            local = local.child.get()?;
+        }
+        Some(local)
     }
 }
 

@@ -8,6 +8,7 @@ use sagewire_core::sigv4::{Header, InvalidArgument, Payload, Signer};
 use super::error::TransportError;
 use super::exchange::Connection;
 use super::head::{check_target, check_value, push_header};
+use super::recent::{Head, Recent};
 
 /// The heads of a client's requests, as far as they are all the same.
 pub struct Template {
@@ -22,6 +23,7 @@ pub struct Template {
     extra_lines: Vec<u8>,
     /// `Proxy-Authorization`, last of all.
     trailing: Vec<u8>,
+    pub(super) recent: Recent,
 }
 
 /// What is one attempt's own.
@@ -91,7 +93,8 @@ impl Template {
         if let Some(value) = proxy_authorization {
             push_header(&mut trailing, "Proxy-Authorization", value)?;
         }
-        Ok(Self { leading, host, user_agent: agent, extra, extra_lines, trailing })
+        let recent = Recent::default();
+        Ok(Self { leading, host, user_agent: agent, extra, extra_lines, trailing, recent })
     }
 
     /// Prepares an attempt over a connection, signed for `at` if there is a signer; nothing is sent.
@@ -118,6 +121,45 @@ impl Template {
         order: &Order<'_>,
         signer: Option<(&Signer, Payload<'_>, i64)>,
     ) -> Result<(), Refused> {
+        match signer {
+            // A trace is a call's own, and stands among what calls have in common.
+            Some((signer, payload, at)) if order.trace_id.is_none() => {
+                match self.recent.like(order, signer) {
+                    Ok(known) => {
+                        out.extend_from_slice(&known.lines);
+                        signer.push_prepared(out, &known.prepared, payload, at, accept)?;
+                    }
+                    Err(is_kept) => {
+                        let start = out.len();
+                        self.push_lines(out, order)?;
+                        let end = out.len();
+                        self.push_signature(out, order, signer, payload, at)?;
+                        if is_kept {
+                            self.keep(order, signer, &out[start..end])?;
+                        }
+                    }
+                }
+            }
+            _ => {
+                self.push_lines(out, order)?;
+                if let Some((signer, payload, at)) = signer {
+                    self.push_signature(out, order, signer, payload, at)?;
+                }
+            }
+        }
+        push_header(out, "amz-sdk-invocation-id", order.identity)?;
+        push_header(out, "amz-sdk-request", order.progress)?;
+        match order.length {
+            None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Some(length) => push_length(out, length),
+        }
+        out.extend_from_slice(&self.trailing);
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Appends the lines before the signature's.
+    fn push_lines(&self, out: &mut Vec<u8>, order: &Order<'_>) -> Result<(), Refused> {
         check_target(order.target)?;
         out.extend_from_slice(b"POST ");
         out.extend_from_slice(order.target.as_bytes());
@@ -131,17 +173,6 @@ impl Template {
             push_header(out, "X-Amzn-Trace-Id", trace_id)?;
         }
         out.extend_from_slice(&self.extra_lines);
-        if let Some((signer, payload, at)) = signer {
-            self.push_signature(out, order, signer, payload, at)?;
-        }
-        push_header(out, "amz-sdk-invocation-id", order.identity)?;
-        push_header(out, "amz-sdk-request", order.progress)?;
-        match order.length {
-            None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-            Some(length) => push_length(out, length),
-        }
-        out.extend_from_slice(&self.trailing);
-        out.extend_from_slice(b"\r\n");
         Ok(())
     }
 
@@ -165,15 +196,26 @@ impl Template {
         payload: Payload<'_>,
         at: i64,
     ) -> Result<(), Refused> {
+        let covered = self.covered(order);
+        signer.push_headers(out, "POST", order.url, &covered, payload, at, accept)
+    }
+
+    fn keep(&self, order: &Order<'_>, signer: &Signer, lines: &[u8]) -> Result<(), Refused> {
+        if let Some(prepared) = signer.prepare("POST", order.url, &self.covered(order))? {
+            self.recent.keep(Head::new(order, lines, prepared));
+        }
+        Ok(())
+    }
+
+    /// The headers that a signature covers, but for its own.
+    fn covered<'a>(&'a self, order: &Order<'a>) -> Vec<Header<'a>> {
         let mut covered: Vec<Header<'_>> = Vec::with_capacity(order.members.len() + 2);
         covered.push((b"host", self.host.as_bytes()));
         let extra = self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in self.members(order).chain(extra) {
             covered.push((name.as_bytes(), value.as_bytes()));
         }
-        signer.push_headers(out, "POST", order.url, &covered, payload, at, |value| {
-            Ok(check_value(value)?)
-        })
+        covered
     }
 
     /// The members' headers, without those that the client's own replace.
@@ -182,6 +224,10 @@ impl Template {
             |name: &str| self.extra.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         order.members.iter().copied().filter(move |(name, _)| !replaced(name))
     }
+}
+
+fn accept(value: &[u8]) -> Result<(), Refused> {
+    Ok(check_value(value)?)
 }
 
 /// Appends `Content-Length`.
