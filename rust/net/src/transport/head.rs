@@ -243,6 +243,20 @@ impl ResponseHead {
         })
     }
 
+    /// The values of `fields`.
+    pub fn field_values(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.fields.iter().map(|field| &self.bytes[field.value.clone()])
+    }
+
+    /// Whether another answer has the same names, in the same order.
+    pub fn is_named_as(&self, other: &Self) -> bool {
+        self.names().eq(other.names())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(|field| &self.bytes[field.name.clone()])
+    }
+
     /// The first value of a header.
     pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         self.values(name).next()

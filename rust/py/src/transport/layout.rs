@@ -72,10 +72,7 @@ impl Layout {
 
     /// Whether an answer has the same names.
     pub(super) fn fits(&self, head: &ResponseHead) -> bool {
-        let (ours, theirs) = (&self.first, head);
-        ours.status == theirs.status
-            && ours.fields().len() == theirs.fields().len()
-            && ours.fields().zip(theirs.fields()).all(|(one, other)| one.0 == other.0)
+        self.first.status == head.status && self.first.is_named_as(head)
     }
 
     /// An answer's headers, and which differ.
@@ -89,9 +86,9 @@ impl Layout {
         }
         let headers = self.headers.bind(py).copy()?;
         let mut changed = 0_u64;
-        let values = self.first.fields().zip(head.fields()).zip(&self.keys);
-        for (number, ((kept, (_, value)), key)) in values.enumerate() {
-            if kept.1 != value {
+        let values = self.first.field_values().zip(head.field_values()).zip(&self.keys);
+        for (number, ((kept, value), key)) in values.enumerate() {
+            if kept != value {
                 headers.set_item(key, header_text(py, value))?;
                 changed |= 1 << number;
             }
