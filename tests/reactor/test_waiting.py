@@ -51,7 +51,7 @@ def test_a_task_that_ends_the_program_leaves_the_others_their_answers(run):
         origin = Origin(peer, max_idle=8)
         await asyncio.gather(*(origin.call(b"0") for _ in range(8)))
         tasks.extend(asyncio.ensure_future(work(origin, number == 0)) for number in range(8))
-        await asyncio.gather(*tasks[1:])
+        await asyncio.wait(tasks)
 
     with Peer(slow) as peer, pytest.raises(KeyboardInterrupt):
         run(main)
@@ -150,4 +150,35 @@ def test_giving_it_up_ends_the_connection(run, how):
 
     fates = []
     with Peer(silent) as peer:
+        run(main)
+
+
+@pytest.mark.skipif(implementation != "native", reason="the pure one's coroutines are Python's own")
+def test_a_callback_that_cannot_be_compared_leaves_the_others_where_they_are(run):
+    class Strange:
+        def __call__(self, _wait):
+            told.append("strange")
+
+        def __eq__(self, _other):
+            raise ZeroDivisionError
+
+        __hash__ = None
+
+    told = []
+
+    async def main():
+        origin = Origin(peer)
+        connection = await origin.take()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+        wait = connection.exchange(head, b"5", None)
+        wait.add_done_callback(lambda _wait: told.append("first"))
+        wait.add_done_callback(Strange())
+        wait.add_done_callback(lambda _wait: told.append("last"))
+        with pytest.raises(ZeroDivisionError):
+            wait.remove_done_callback(print)
+        await wait
+        await settle(lambda: len(told) == 3)
+        assert told == ["first", "strange", "last"]
+
+    with Peer(slow) as peer:
         run(main)

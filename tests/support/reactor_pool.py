@@ -10,6 +10,8 @@ import weakref
 
 from sagewire._impl import reactor, transport
 
+# The loops that are about to run, or do: the collector, which drops things anywhere, turns no such.
+_IN_USE = set()
 _TEMPLATE = transport.Template("x", "agent", [])
 
 
@@ -47,9 +49,14 @@ class ReactorPool:
 
     def turn(self):
         """Let the loop do what it has to do, and no more."""
-        if not (self.loop.is_closed() or self.loop.is_running() or asyncio._get_running_loop()):
+        if self.loop.is_closed() or self.loop in _IN_USE or asyncio._get_running_loop():
+            return
+        _IN_USE.add(self.loop)
+        try:
             self.loop.call_soon(self.loop.stop)
             self.loop.run_forever()
+        finally:
+            _IN_USE.discard(self.loop)
 
     def let_go(self):
         """Turn for what is dropped, unless the collector drops it on a peer's thread."""
@@ -60,7 +67,11 @@ class ReactorPool:
         async def waited():
             return await awaitable
 
-        return self.loop.run_until_complete(waited())
+        _IN_USE.add(self.loop)
+        try:
+            return self.loop.run_until_complete(waited())
+        finally:
+            _IN_USE.discard(self.loop)
 
 
 def _end(pool, loop):

@@ -85,3 +85,51 @@ def test_recorded_answers(repeater, loop):
 def test_any_head_and_body(repeater, loop, fields, body, amount):
     head = b"\r\n".join([b"HTTP/1.1 200 OK", *fields, b"", b""])
     hold_equal(repeater, loop, head + body, amount)
+
+
+def in_pieces(twin, loop, repeater, size):
+    """All of an answer's body, read in pieces that are one read, or how that failed."""
+    pool = ReactorPool("http", "127.0.0.1", repeater.port, read_timeout=10.0, loop=loop, twin=twin)
+    response = outcome(pool.take(URL, None).exchange, "POST", "/", HEADERS, b"{}", None)
+    seen = response
+    if not isinstance(response, tuple):
+        seen = outcome(_all_pieces, pool, response, size)
+        response.close()
+    pool.close()
+    pool._pool.abandon()
+    return seen
+
+
+def _all_pieces(pool, response, size):
+    data = b""
+    while True:
+        piece = pool.run(response._response.read(size, bool(data)))
+        data += piece
+        if len(piece) < size:
+            return data
+
+
+def whole(repeater):
+    pool = blocking.Pool("http", "127.0.0.1", repeater.port, read_timeout=10.0)
+    response = outcome(pool.take(URL, None).exchange, "POST", "/", HEADERS, b"{}", None)
+    seen = response if isinstance(response, tuple) else outcome(response.read)
+    pool.close()
+    return seen
+
+
+CHUNKS = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3;x\r\nhel\r\n1\r\na\r\n5\r\nworld\r\n0\r\nT:\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 100])
+def test_errors_of_a_read_in_pieces_count_all_of_them(repeater, loop, size):
+    begins = CHUNKS.index(b"3;x")
+    broken = [CHUNKS[:end] for end in range(begins, len(CHUNKS) + 1)]
+    broken += [CHUNKS[:place] + b"z" + CHUNKS[place + 1 :] for place in range(begins, len(CHUNKS))]
+    for data in broken:
+        repeater.data = data
+        expected = whole(repeater)
+        assert in_pieces(native, loop, repeater, size) == expected
+        assert in_pieces(pure, loop, repeater, size) == expected

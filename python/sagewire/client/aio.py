@@ -1,12 +1,17 @@
 """`AsyncSageMakerRuntime`: the client whose calls are awaited."""
 
-from sagewire.client import shortcuts
+# Some are needed at the first call or answer only. All are loaded with the client, while there is
+# time for it: a loop has none.
+from sagewire._impl import eventstream, reactor, sigv4, transport  # noqa: F401
+from sagewire.client import many_aio, shortcuts
 from sagewire.client.answers import AWAITED_BODIES, result
 from sagewire.client.call import prepare
-from sagewire.client.looping import make_sender, send_hooked
+from sagewire.client.looping import make_sender, send_hooked, takes_long
 from sagewire.client.results import Result
 from sagewire.client.surface import Surface
-from sagewire.client.threads import in_executor, in_thread
+from sagewire.client.threads import in_executor, in_thread, let_others_run
+from sagewire.retries import standard  # noqa: F401
+from sagewire.streams import aio as _streams  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,13 +94,17 @@ class AsyncSageMakerRuntime(Surface):
         ) -> AwaitedResponseStreamResult: ...
 
     async def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
-        shortcut = self._book.get(operation)
-        first = None
-        if shortcut is not None and not self._events.active:
-            first = await self._shortly(shortcut, parameters)
-            if type(first) is Result:
-                return first
         core = self._core
+        pool = None if core.sender is None else core.sender.pool_here()
+        first = None
+        if pool is not None:
+            if (pause := pool.pause()) is not None:
+                await pause
+            shortcut = self._book.get(operation)
+            if shortcut is not None and not self._events.active:
+                first = await self._shortly(pool, shortcut, parameters)
+                if type(first) is Result:
+                    return first
         sender = core.sender or await _opened(core)
         if self._events.active:
             from sagewire.client.hooked import Hooked
@@ -103,7 +112,7 @@ class AsyncSageMakerRuntime(Surface):
             hooked = Hooked(core, self.meta, operation, parameters, self._options, awaited_result)
             return await send_hooked(hooked, core)
         arguments = (operation, core.targets[operation], parameters)
-        if hasattr(parameters.get("Body"), "read"):  # a file is measured, and some are read
+        if takes_long(parameters.get("Body")):
             request = await in_executor(
                 lambda: prepare(*arguments, validate=self._validate, signed=self._signed)
             )
@@ -117,9 +126,9 @@ class AsyncSageMakerRuntime(Surface):
             operation, request, self._options, first
         )
 
-    async def _shortly(self, shortcut: "Any", parameters: "dict[str, Any]") -> "Any":
+    async def _shortly(self, pool: "Any", shortcut: "Any", parameters: "dict[str, Any]") -> "Any":
         """Make a call on its short way; `None` if it has none, or how its first attempt ended."""
-        begun = self._core.sender.begin(shortcut, parameters, self._options.timeout)
+        begun = pool.call(shortcut, parameters, self._options.timeout)
         if begun is None:
             return None
         try:
@@ -152,8 +161,6 @@ class AsyncSageMakerRuntime(Surface):
         Raises `InvalidArgumentError` for a `concurrency` below 1 and for `requests` that are no
         iterable of mappings.
         """
-        from sagewire.client import many_aio
-
         waiting = many_aio.checked(requests, concurrency)
         return many_aio.results(self, waiting, concurrency, ordered, return_exceptions)
 
@@ -180,14 +187,16 @@ class AsyncSageMakerRuntime(Surface):
 
     async def close(self) -> None:
         """Close this loop's idle connections. The client goes on working, with new ones."""
-        self._core.close()
+        for pool in self._core.pools():
+            while not pool.close():  # thousands would keep the loop
+                await let_others_run()
 
     async def __aenter__(self) -> "AsyncSageMakerRuntime":  # noqa: PYI034 - typing is not imported
         """Return the client; leaving the block closes its idle connections."""
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        self._core.close()
+        await self.close()
 
 
 def awaited_result(

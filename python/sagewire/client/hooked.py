@@ -151,6 +151,15 @@ class Hooked(Steps):
         )
         return answer  # type: ignore[no-any-return]
 
+    def has_much_to_hash(self, limit: int) -> bool:
+        """Say whether a signature's hash is one of more bytes than so many."""
+        body = self._made["body"]
+        return type(body) is bytes and len(body) > limit
+
+    def hash_ahead(self) -> None:
+        """Hash the body before it comes to signing: for a thread that may take its time."""
+        self._payloads.hash_ahead(self._made["body"])
+
     def result(self, http: "Any", parsed: "dict[str, Any]") -> Result:
         """Return what the caller gets of an answer; raise the service's error."""
         try:

@@ -16,7 +16,7 @@ from sagewire.client.attempts import HASHED_BY_THE_SIGNER_BYTES, Call, is_stream
 from sagewire.client.connecting import pool_arguments
 from sagewire.client.outgoing import faulty_header
 from sagewire.client.payload import BufferPayload
-from sagewire.client.threads import Shared, in_executor
+from sagewire.client.threads import Shared, in_executor, let_others_run
 from sagewire.exceptions import (
     ConnectionError,  # noqa: A004 - boto3's name
     ConnectTimeoutError,
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from sagewire.model.shapes import Operation
     from sagewire.sigv4 import Credentials
 
-# Up to this size a body is hashed at once: it takes less than a tenth of a millisecond.
-_HASHED_AT_ONCE_BYTES = 128 * 1024
+# Up to this size a body is copied or hashed at once: it takes less than a tenth of a millisecond.
+_AT_ONCE_BYTES = 128 * 1024
+# The pieces of a body that are sent before others have their turn.
+_SENT_AT_ONCE_BYTES = 256 * 1024
 _PIECE_BYTES = 64 * 1024
-# How often it is looked whether bodies that outlive their client are read.
-_RETIRING_SECONDS = 0.5
 
 
 class Line:
@@ -73,18 +73,22 @@ class Line:
             self.pool.start()
         return self.pool
 
-    def close(self) -> None:
-        """Drop the idle connections and, unless others are in use, the pool: it has a descriptor.
+    def close(self) -> bool:
+        """Drop idle connections, a few at once; return whether there are none left.
 
-        For the loop's own thread, or once the loop is over.
+        With the last one, and unless others are in use, the pool goes: it has a descriptor. For the
+        loop's own thread, or once the loop is over.
         """
         pool = self.pool
         if pool is None:
-            return
-        pool.close()
-        if self._loop.is_closed() or pool.snapshot()[1] == 0:
+            return True
+        is_over = self._loop.is_closed()
+        if not is_over and not pool.close():
+            return False
+        if is_over or pool.snapshot()[1] == 0:
             self.pool = None
             pool.abandon()
+        return True
 
     def __del__(self) -> None:
         # The loop watches the pool, and would keep it. It is the loop's thread that may end it.
@@ -115,8 +119,13 @@ class Line:
             if proxy is None:
                 raise
             raise blamed(proxy, error) from None
+        looked_up = monotonic() - started
         pool = self.pool or self.open()
-        connection = pool.dial(addresses, monotonic() - started, url, call.left())
+        # Names and certificates have been waited for together: that has ended for all at once.
+        if (pause := pool.pause()) is not None:
+            await pause
+            pool = self.pool or self.open()
+        connection = pool.dial(addresses, looked_up, url, call.left())
         try:
             await connection.connected()
         except BaseException:
@@ -207,7 +216,11 @@ class AsyncSender:
                 if status < 300:
                     described, attempts = call.succeeded(status, response.headers)
                     return result(operation, response, described, attempts, data, AWAITED_BODIES)
-                seconds = call.refused(status, response.headers, await _error_body(response))
+                body = await _error_body(response)
+                if len(body) > _AT_ONCE_BYTES:
+                    seconds = await in_executor(call.refused, status, response.headers, body)
+                else:
+                    seconds = call.refused(status, response.headers, body)
             await ambient.pause(seconds)
             call.again()
 
@@ -218,8 +231,7 @@ class AsyncSender:
         """
         outgoing = self.outgoing
         body: Any = call.request.body
-        line = self._lines.get(asyncio.get_running_loop())
-        pool = None if line is None else line.pool
+        pool = self.pool_here()
         if pool is None or type(body) is not bytes or len(body) > HASHED_BY_THE_SIGNER_BYTES:
             return None
         signer = outgoing.fixed_signer
@@ -241,7 +253,7 @@ class AsyncSender:
             signer = await line.shared.wait("signer", outgoing.signer)
         body: Any = request.body
         streamed = is_streamed(body)
-        if streamed or len(body) > _HASHED_AT_ONCE_BYTES:
+        if streamed or len(body) > _AT_ONCE_BYTES:
             hashed = await in_executor(call.hashed)
         else:
             hashed = call.hashed()
@@ -315,16 +327,10 @@ class AsyncSender:
         except (UnicodeEncodeError, InvalidArgumentError):
             raise faulty_header(request) from None
 
-    def begin(
-        self, shortcut: "Any", parameters: "dict[str, Any]", timeout: "float | None"
-    ) -> "Any":
-        """Begin a call on its short way; `None` if it has none, or no connection is idle.
-
-        What is awaited then gives the result, or how the first attempt ended.
-        """
+    def pool_here(self) -> "Any":
+        """Return the running loop's pool; `None` before there is one."""
         line = self._lines.get(asyncio.get_running_loop())
-        pool = None if line is None else line.pool
-        return None if pool is None else pool.call(shortcut, parameters, timeout)
+        return None if line is None else line.pool
 
     def line(self) -> Line:
         """Return what there is on the running loop."""
@@ -356,21 +362,38 @@ class AsyncSender:
         counts = [pool.snapshot() for pool in pools if pool is not None]
         return tuple(map(sum, zip((0, 0, 0, 0), *counts, strict=True)))
 
-    def close(self) -> None:
-        """Drop what is idle on the running loop, and all of loops that are over."""
+    def close(self) -> bool:
+        """Drop what is idle on the running loop, a few at once, and all of loops that are over.
+
+        Returns whether there is nothing left.
+        """
         if self._process != os.getpid():
-            return
+            return True
         running = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises without one
+        is_done = True
         for loop, line in list(self._lines.items()):
             if loop.is_closed() or loop is running:
-                line.close()
+                is_done = line.close() and is_done
             if loop.is_closed():
                 self._lines.pop(loop, None)
+        return is_done
 
 
 def make_sender(outgoing: "Outgoing", origin: "Origin", settings: "Settings") -> AsyncSender:
     """Return a sender without connections."""
     return AsyncSender(outgoing, pool_arguments(origin, settings))
+
+
+def takes_long(body: "Any") -> bool:
+    """Say whether it takes long to make bytes of a body: a file is measured, and some are read."""
+    if type(body) is bytes or body is None:
+        return False
+    if hasattr(body, "read"):
+        return True
+    size = getattr(body, "nbytes", None)
+    if not isinstance(size, int):
+        size = len(body) if isinstance(body, (str, bytes, bytearray)) else 0
+    return size > _AT_ONCE_BYTES
 
 
 def look_up(host: str, port: int) -> "list[Any]":
@@ -385,7 +408,10 @@ async def send_hooked(hooked: "Hooked", core: "Core") -> "Result":
     ambient = core.ambient
     answer = hooked.begin()
     # A file that is signed is read for it.
-    reads = hasattr(hooked.parameters.get("Body"), "read")
+    reads = takes_long(hooked.parameters.get("Body"))
+    if core.settings.signed and hooked.has_much_to_hash(_AT_ONCE_BYTES):
+        # Handlers, and the signing among them, run on the loop's own thread.
+        await in_executor(hooked.hash_ahead)
     try:
         while answer is None:
             while pause := hooked.call.begin():
@@ -471,8 +497,13 @@ async def _send(connection: "Any", sending: "Sending", call: Call) -> "Any":
 
 async def _send_pieces(connection: "Any", pieces: "Iterator[bytes]", here: bool) -> "Any":
     if here:  # in memory
+        sent = 0
         for piece in pieces:
+            if sent >= _SENT_AT_ONCE_BYTES:
+                sent = 0
+                await let_others_run()
             await connection.send_piece(piece)
+            sent += len(piece)
         return await connection.finish()
     while (piece := await in_executor(next, pieces, None)) is not None:
         await connection.send_piece(piece)
@@ -500,7 +531,7 @@ async def _whole_body(response: "Any", url: str) -> bytes:
     except HTTPClientError as error:
         response.close()
         raise broken_off(error, url) from None
-    return b"".join(pieces)
+    return await _joined(pieces)
 
 
 async def _error_body(response: "Any") -> bytes:
@@ -511,7 +542,13 @@ async def _error_body(response: "Any") -> bytes:
             pieces.append(piece)
     except HTTPClientError:
         response.close()
-    return b"".join(pieces)
+    return await _joined(pieces)
+
+
+async def _joined(pieces: "list[bytes]") -> bytes:
+    if len(pieces) * _PIECE_BYTES <= _AT_ONCE_BYTES:
+        return b"".join(pieces)
+    return await in_executor(b"".join, pieces)  # type: ignore[no-any-return]
 
 
 def blamed(proxy: "Any", error: Exception) -> Exception:
@@ -521,12 +558,9 @@ def blamed(proxy: "Any", error: Exception) -> Exception:
 
 
 def _retire(loop: asyncio.AbstractEventLoop, pool: "Any") -> None:
-    """End a pool whose client is gone, once no body of it is being read any more."""
-    pool.close()
-    if pool.snapshot()[1] == 0:
-        pool.abandon()
-    else:
-        loop.call_later(_RETIRING_SECONDS, _retire, loop, pool)
+    """End a pool whose client is gone; a body of it may still be read."""
+    if not pool.retire():
+        loop.call_soon(_retire, loop, pool)
 
 
 def _load(tls: "Any") -> None:

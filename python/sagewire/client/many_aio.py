@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Requests that are taken ahead of the result that is given out next, for each task.
 _AHEAD_PER_TASK = 2
+# How many calls are ended before others have their turn.
+_ENDED_AT_ONCE = 8
 
 
 def checked(requests: "Any", concurrency: "Any") -> "AsyncIterator[Any]":
@@ -59,9 +61,16 @@ class Crew:
     async def end(self) -> None:
         """Cancel what is in flight, and wait for its end."""
         self.exhausted = True  # whatever a task has taken meanwhile, it starts no other
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks, self._tasks = self._tasks, []
+        try:
+            for start in range(0, len(tasks), _ENDED_AT_ONCE):
+                ended = tasks[start : start + _ENDED_AT_ONCE]
+                for task in ended:
+                    task.cancel()
+                await asyncio.gather(*ended, return_exceptions=True)
+        finally:
+            for task in tasks:  # whoever ends them is given up itself: then all at once
+                task.cancel()
 
     async def _work(self) -> None:
         invoke = self._client.invoke_endpoint

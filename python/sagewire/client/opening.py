@@ -163,8 +163,7 @@ class Core:
             )
         return self._others[chosen]
 
-    def close(self) -> None:
-        """Drop the idle connections; the next calls open new ones."""
-        for sender in (self.sender, *(sender for sender, _ in self._others.values())):
-            if sender is not None:
-                sender.pool.close()
+    def pools(self) -> "list[Any]":
+        """Return what has connections: of the client, and of calls that handlers sent elsewhere."""
+        senders = (self.sender, *(sender for sender, _ in self._others.values()))
+        return [sender.pool for sender in senders if sender is not None]

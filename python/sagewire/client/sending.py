@@ -3,6 +3,7 @@
 What is checked here the short way need not check, since it makes all of its headers itself.
 """
 
+from sagewire._impl import sigv4
 from sagewire.client.attempts import is_streamed
 from sagewire.client.call import sendable
 from sagewire.client.messages import AWSPreparedRequest, HeadersDict
@@ -29,11 +30,24 @@ _TOKEN = frozenset(  # RFC 9110, section 5.6.2
 class Payloads:
     """The body of a call's requests: bytes as they are, a file from where the call found it."""
 
-    __slots__ = ("_file", "_payload")
+    __slots__ = ("_file", "_hash", "_hashed", "_payload")
 
     def __init__(self) -> None:
         self._file: Any = None
         self._payload: Any = None
+        self._hashed: bytes | None = None
+        self._hash = ""
+
+    def hash_ahead(self, data: bytes) -> None:
+        """Keep the SHA-256 of a body for when it is asked for."""
+        self._hash, self._hashed = sigv4.sha256_hex(data), data
+
+    def to_sign(self, data: "Any") -> "bytes | str":
+        """Return what a signature covers of a body: bytes, or their hash."""
+        payload = self.of(data, hashed=True)
+        if payload is self._hashed:
+            return self._hash
+        return payload.digest() if is_streamed(payload) else payload  # type: ignore[no-any-return]
 
     def of(self, data: "Any", *, hashed: bool = False) -> "Any":
         """Return what to send of a body; `hashed` if a signature covers it.

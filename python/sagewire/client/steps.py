@@ -4,7 +4,6 @@ import copy
 import sys
 
 from sagewire.client import signing
-from sagewire.client.attempts import is_streamed
 from sagewire.client.emitter import first_response
 from sagewire.client.messages import AWSRequest
 from sagewire.client.presign import Unsigned, operation_of, query_version
@@ -146,7 +145,7 @@ class Steps:
             service=scope.get("signing_name") or SIGNING_NAME,
             credentials=self.credentials,
             at=int(self._core.ambient.service_time()),
-            hashed=lambda: _hashed(self._payloads.of(request.body, hashed=True)),
+            hashed=lambda: self._payloads.to_sign(request.body),
         )
 
     def put_user_agent(self, request: AWSRequest, **_kwargs: "Any") -> None:
@@ -190,7 +189,3 @@ def presigned_with_handlers(
 
 def _suffixed(version: "Any", suffix: str) -> "Any":
     return version if is_unsigned(version) or version.endswith(suffix) else version + suffix
-
-
-def _hashed(payload: "Any") -> "Any":
-    return payload.digest() if is_streamed(payload) else payload

@@ -221,7 +221,8 @@ class SageMakerRuntime(Surface):
 
     def close(self) -> None:
         """Close the idle connections. The client goes on working, with new ones."""
-        self._core.close()
+        for pool in self._core.pools():
+            pool.close()
 
     def __enter__(self) -> "SageMakerRuntime":  # noqa: PYI034 - typing is not imported
         """Return the client; leaving the block closes its idle connections."""

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def let_others_run() -> "Any":
+    """Return what to await for the loop to do its other work before going on."""
+    return asyncio.sleep(0)
+
+
 async def in_executor(work: "Callable[..., Any]", *arguments: "Any") -> "Any":
     """Do work that computes or reads files, in the loop's own threads."""
     context = contextvars.copy_context()

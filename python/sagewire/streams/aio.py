@@ -4,21 +4,25 @@ They have the API of aiobotocore's bodies and streams, and differ from the block
 only.
 """
 
+import asyncio
+
 from sagewire.exceptions import IncompleteReadError, ResponseStreamingError
 from sagewire.streams.body import LineSplitter
 from sagewire.streams.events import Events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from typing import Any
 
     from sagewire.streams.events import Message
     from sagewire.streams.sse import ServerSentEvent
 
 _CHUNK_BYTES = 1024
-# More than this is copied in a thread.
+# More than this is read in pieces, and copied in a thread.
 _READ_AT_ONCE_BYTES = 262_144
+# What is split into lines before others have their turn.
+_SPLIT_AT_ONCE_BYTES = 8_192
 
 
 class AsyncStreamingBody:
@@ -49,8 +53,8 @@ class AsyncStreamingBody:
         if data is None:
             wanted = self._wanted(amt)
             try:
-                if wanted > _READ_AT_ONCE_BYTES:
-                    return await self._read_large(wanted, whole=amt is None)
+                if wanted is None or wanted > _READ_AT_ONCE_BYTES:
+                    return await self._read_large(wanted, amt)
                 data = await raw.read(amt)
             except RuntimeError:
                 raise  # another task is reading, and goes on
@@ -67,50 +71,56 @@ class AsyncStreamingBody:
             self._check_length()
         return data
 
-    def _wanted(self, amt: "int | None") -> int:
-        """Return how many bytes a read is to give, 0 where nothing but the framing says it."""
+    def _wanted(self, amt: "int | None") -> "int | None":
+        """Return how many bytes a read is to give; `None` where only their end will tell."""
         if self._content_length is None or "transfer-encoding" in self._raw_stream.headers:
-            return 0
+            return amt
         try:
             left = int(self._content_length) - self._amount_read
         except ValueError:
-            return 0
+            return amt
         return left if amt is None else min(amt, left)
 
-    async def _read_large(self, wanted: int, *, whole: bool) -> bytes:
+    async def _read_large(self, wanted: "int | None", amt: "int | None") -> bytes:
         """Read so much in pieces, and join them in a thread: megabytes copied would keep the loop.
 
         Joining bytes lets go of the interpreter.
         """
-        import asyncio
-
         raw = self._raw_stream
         pieces: list[bytes] = []
         got = 0
-        while got < wanted:
-            size = min(_READ_AT_ONCE_BYTES, wanted - got)
+        while wanted is None or got < wanted:
+            size = _READ_AT_ONCE_BYTES if wanted is None else min(_READ_AT_ONCE_BYTES, wanted - got)
             piece = raw.read_now(size)
             if piece is None:
-                piece = await raw.read(size)
+                piece = await raw.read(size, got > 0)
             pieces.append(piece)
             got += len(piece)
             if len(piece) < size:
-                break  # the connection's end
-        if whole and got < wanted:
+                break  # the end
+        if amt is None and wanted is not None and got < wanted:
             cut = f"IncompleteRead({got} bytes read, {wanted - got} more expected)"
             raise ResponseStreamingError(error=f"('Connection broken: {cut}', {cut})")
         self._amount_read += got
-        join = asyncio.get_running_loop().run_in_executor
-        return await join(None, b"".join, pieces)
+        if (got and amt is None) or (not got and amt != 0):
+            self._check_length()
+        if got <= _READ_AT_ONCE_BYTES:
+            return b"".join(pieces)
+        return await asyncio.get_running_loop().run_in_executor(None, b"".join, pieces)
 
     async def readinto(self, b: "Any") -> int:
         """Read into a writable buffer and return the number of bytes, 0 at the end."""
         view = memoryview(b).cast("B")
         if view.readonly:
             raise TypeError("buffer: must be writable")
-        data = await self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+        got = 0
+        while True:
+            size = min(len(view) - got, _READ_AT_ONCE_BYTES)
+            data = await self.read(size)
+            view[got : got + len(data)] = data
+            got += len(data)
+            if len(data) < size or got == len(view):
+                return got
 
     async def readlines(self) -> "list[bytes]":
         """Return the remaining lines without their ends, as aiobotocore does."""
@@ -140,8 +150,11 @@ class AsyncStreamingBody:
         r"""Yield lines, ended by `\n`, `\r\n` or `\r`, read in pieces of `chunk_size` bytes."""
         splitter = LineSplitter(keepends)
         while piece := await self.read(chunk_size):
-            for line in splitter.feed(piece):
-                yield line
+            for slice_ in _slices(piece):
+                if slice_ is not piece:
+                    await asyncio.sleep(0)
+                for line in splitter.feed(slice_):
+                    yield line
         for line in splitter.finish():
             yield line
 
@@ -250,9 +263,12 @@ class AsyncEventStream(Events):
         while lines:
             yield lines.popleft()
         async for part in self.iter_bytes():
-            self._split(part)
-            while lines:
-                yield lines.popleft()
+            for slice_ in _slices(part):
+                if slice_ is not part:
+                    await asyncio.sleep(0)
+                self._split(slice_)
+                while lines:
+                    yield lines.popleft()
         if last := self._last_line():
             yield last
 
@@ -335,3 +351,12 @@ class AsyncEventStream(Events):
             self._over = True
             response.abandon()
             raise
+
+
+def _slices(data: bytes) -> "Iterator[bytes]":
+    """Yield data as it is if there is little of it, else in pieces."""
+    if len(data) <= _SPLIT_AT_ONCE_BYTES:
+        yield data
+        return
+    for start in range(0, len(data), _SPLIT_AT_ONCE_BYTES):
+        yield data[start : start + _SPLIT_AT_ONCE_BYTES]

@@ -5,10 +5,11 @@
 //! connections with it.
 
 mod exchange;
+mod pace;
 mod short;
 mod wait;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,10 +22,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
-use sagewire_net::reactor::{self, Key, Outcome};
+use sagewire_net::reactor::{self, Finished, Key, Outcome, TURN};
 use sagewire_net::transport::{Order, PoolOptions, TransportError};
 
 use self::exchange::{ReactorConnection, ReactorResponse};
+use self::pace::Pace;
 use self::short::Short;
 use self::wait::ReactorWait;
 
@@ -42,6 +44,10 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ReactorWait>()
 }
 
+/// How many operations are finished before those that wait for them run. Each by itself would have
+/// the processor fetch the code of the one and the other again each time.
+const AT_ONCE: usize = 16;
+
 type Result<T> = std::result::Result<T, TransportError>;
 
 /// Connections to one origin, turned by one loop, on its thread.
@@ -51,12 +57,19 @@ struct Reactor {
     process: u32,
     #[pyo3(get)]
     event_loop: Py<PyAny>,
+    /// What is finished, and not told yet.
+    finished: Mutex<VecDeque<Finished>>,
     /// Who waits for an operation.
     waiting: Mutex<HashMap<Key, Py<ReactorWait>>>,
     /// When the loop will ring, if it will, and what would stop it.
     armed: Mutex<Option<(Instant, Py<PyAny>)>>,
     /// Whether the loop will turn at once.
     soon: AtomicBool,
+    /// Whether this is a turn, which ends in time.
+    turning: AtomicBool,
+    pace: Mutex<Pace>,
+    /// Whether nobody will make a call any more.
+    retired: AtomicBool,
 }
 
 /// What the words of a call's errors name.
@@ -109,9 +122,13 @@ impl Reactor {
             process: forks::generation(),
             engine: Mutex::new(engine),
             event_loop: event_loop.clone().unbind(),
+            finished: Mutex::default(),
             waiting: Mutex::default(),
             armed: Mutex::default(),
             soon: AtomicBool::new(false),
+            turning: AtomicBool::new(false),
+            pace: Mutex::default(),
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -128,33 +145,16 @@ impl Reactor {
     #[pyo3(name = "_turn")]
     fn turn(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        let py = slf.py();
-        let mut finished = Vec::new();
-        // Nothing of Python's is touched under the lock: it could run anything.
-        let turned = lock(&this.engine).turn(&mut finished);
-        let mut over = Vec::with_capacity(finished.len());
-        for (key, result) in finished {
-            let Some(wait) = lock(&this.waiting).remove(&key) else { continue };
-            let made = Self::made(slf, key, &wait.get().call, wait.get().short.as_ref(), result);
-            let callbacks = wait.get().resolve(py, made);
-            over.push((wait, callbacks));
+        if this.soon.load(Ordering::Relaxed) {
+            // This round of the loop has had its turn, and the next one will.
+            return Ok(());
         }
+        let end = Instant::now() + TURN;
+        this.turning.store(true, Ordering::Relaxed);
+        let turned = Self::turn_until(slf, end);
+        this.turning.store(false, Ordering::Relaxed);
         Self::look_ahead(slf)?;
-        // A debugging loop is to see, and to time, each task by itself.
-        let event_loop = this.event_loop.bind(py);
-        let mut apart = event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()?;
-        let mut ending = None;
-        for (wait, callbacks) in over {
-            let wait = wait.bind(py);
-            if apart {
-                ReactorWait::call_soon(wait, callbacks)?;
-            } else if let Err(error) = ReactorWait::run(wait, callbacks) {
-                // It ends the loop's run; whoever runs the loop on finds the others there.
-                apart = true;
-                ending = Some(error);
-            }
-        }
-        ending.map_or(Ok(turned?), Err)
+        turned
     }
 
     /// Turn because time has passed: for the loop to call when the alarm is due.
@@ -170,6 +170,20 @@ impl Reactor {
     fn go_on(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().soon.store(false, Ordering::Relaxed);
         Self::turn(slf)
+    }
+
+    /// Return what to await before a call begins; `None` if the loop has time for it in this round.
+    fn pause<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if slf.get().turning.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        Pace::pause(slf)
+    }
+
+    /// Let calls begin that had to wait: for the loop to call when it has come round.
+    #[pyo3(name = "_come_round")]
+    fn come_round(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Pace::come_round(slf)
     }
 
     /// Return an idle connection that is alive, or `None`.
@@ -264,11 +278,23 @@ impl Reactor {
         }
     }
 
-    /// Drop the idle connections.
-    fn close(&self) {
-        if self.is_ours() {
-            lock(&self.engine).close();
+    /// Drop idle connections, a few at once; return whether there are none left.
+    fn close(&self) -> bool {
+        !self.is_ours() || lock(&self.engine).close()
+    }
+
+    /// As `close`, and keep no connection any more: the client is gone. The loop is left with the last
+    /// body that is being read.
+    fn retire(&self, py: Python<'_>) -> PyResult<bool> {
+        if !self.is_ours() {
+            return Ok(true);
         }
+        self.retired.store(true, Ordering::Relaxed);
+        let is_over = lock(&self.engine).retire();
+        if self.is_done() {
+            self.abandon(py)?;
+        }
+        Ok(is_over)
     }
 
     /// Drop all connections, those in use as well, and leave the loop, if it is not over.
@@ -314,11 +340,58 @@ impl Reactor {
                 visit.call(wait)?;
             }
         }
+        if let Ok(pace) = self.pace.try_lock() {
+            pace.traverse(&visit)?;
+        }
         Ok(())
     }
 }
 
 impl Reactor {
+    /// Tells of what is finished, a few at once, and runs what waits for it, one after the other.
+    fn turn_until(slf: &Bound<'_, Self>, end: Instant) -> PyResult<()> {
+        let this = slf.get();
+        let py = slf.py();
+        let mut more = lock(&this.engine).poll()?;
+        // A debugging loop is to see, and to time, each task by itself.
+        let apart = this.event_loop.bind(py).call_method0(intern!(py, "get_debug"))?.is_truthy()?;
+        loop {
+            // Nothing of Python's is touched under the lock: it could run anything.
+            let told = lock(&this.finished).pop_front();
+            let Some((key, result)) = told else {
+                let found = lock(&this.engine).go_on(end, AT_ONCE);
+                if found.is_empty() {
+                    if !more {
+                        return Ok(());
+                    }
+                    more = lock(&this.engine).poll()?;
+                }
+                lock(&this.finished).extend(found);
+                continue;
+            };
+            if let Some(wait) = this.forget(key) {
+                let wait = wait.bind(py);
+                let (call, short) = (&wait.get().call, wait.get().short.as_ref());
+                let made = Self::made(slf, key, call, short, result);
+                let callbacks = wait.get().resolve(py, made);
+                if apart {
+                    ReactorWait::call_soon(wait, callbacks)?;
+                } else {
+                    // What it raises ends the loop's run; the next turn finds the others there.
+                    ReactorWait::run(wait, callbacks)?;
+                }
+            }
+            if Instant::now() >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether there will be no calls, and none is in progress.
+    fn is_done(&self) -> bool {
+        self.retired.load(Ordering::Relaxed) && lock(&self.engine).is_empty()
+    }
+
     /// Whether this is the process that made it: in a child of a fork the lock may never open.
     fn is_ours(&self) -> bool {
         self.process == forks::generation()
@@ -384,8 +457,9 @@ impl Reactor {
     fn look_ahead(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let (more, alarm) = {
+            let untold = !lock(&this.finished).is_empty();
             let engine = lock(&this.engine);
-            (engine.has_more(), engine.alarm())
+            (untold || engine.has_more(), engine.alarm())
         };
         let py = slf.py();
         if more && !this.soon.swap(true, Ordering::Relaxed) {

@@ -47,16 +47,30 @@ class Framing:
 
 
 class Read:
-    """A read in progress: `out` is what it has so far."""
+    """A read in progress: `out` is what it has so far.
 
-    __slots__ = ("_amount", "_framing", "_whole", "out")
+    `before` is what the pieces before have `given()`, of a read that is made in pieces: its errors
+    count them.
+    """
 
-    def __init__(self, framing: Framing, amount: "int | None") -> None:
+    __slots__ = ("_amount", "_before", "_framing", "_whole", "out")
+
+    def __init__(
+        self, framing: Framing, amount: "int | None", before: "tuple[int, int]" = (0, 0)
+    ) -> None:
         self.out = bytearray()
         self._framing = framing
         self._amount = amount
         # Bytes of chunks that were read whole, which is what the error counts.
-        self._whole = 0
+        self._before, self._whole = before
+
+    def given(self) -> "tuple[int, int]":
+        """Return what the next piece of this read has to know."""
+        return self._before + len(self.out), self._whole
+
+    def wanted(self) -> "int | None":
+        """Return how many bytes are missing; `None` for all there are."""
+        return None if self._amount is None else self._amount - len(self.out)
 
     def advance(self, arrived: bytearray) -> bool:
         """Take what has arrived; return whether the read is finished."""
@@ -99,7 +113,7 @@ class Read:
         if framing.chunked:
             raise self._broken_chunks()
         if self._amount is None:
-            raise broken(http.client.IncompleteRead(bytes(self.out), framing.left))
+            raise broken(_CutOffError(self._before + len(self.out), framing.left or 0))
         # A piece that is short of what was asked for; the caller knows the length.
 
     def _plain(self, arrived: bytearray) -> bool:
@@ -118,7 +132,7 @@ class Read:
             assert framing.left is not None  # noqa: S101 - set with the place
             framing.left -= count
             if framing.left == 0:
-                self._whole = len(self.out)
+                self._whole = self._before + len(self.out)
                 framing.left = 2
                 framing._place = _LINE_END  # noqa: SLF001 - as above
             return count > 0
@@ -167,18 +181,19 @@ class Read:
         return most
 
     def _broken_chunks(self) -> ResponseStreamingError:
-        return broken(http.client.IncompleteRead(bytes(self.out[: self._whole])))
+        return broken(_CutOffError(self._whole, None))
 
 
 class _CutOffError(http.client.IncompleteRead):
-    """An incomplete read whose bytes have been given out already."""
+    """An incomplete read whose bytes may have been given out already."""
 
-    def __init__(self, count: int, left: int) -> None:
+    def __init__(self, count: int, left: "int | None") -> None:
         super().__init__(b"", left)
         self._count = count
 
     def __repr__(self) -> str:
-        return f"IncompleteRead({self._count} bytes read, {self.expected} more expected)"
+        more = "" if self.expected is None else f", {self.expected} more expected"
+        return f"IncompleteRead({self._count} bytes read{more})"
 
 
 def broken(error: Exception) -> ResponseStreamingError:

@@ -6,40 +6,52 @@ system. Twin: rust/net/src/reactor/channel.rs.
 
 import asyncio
 import select
+import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-# What is read or written at once, and how much before others have their turn.
-_PIECE_BYTES = 65_536
-_SLICE_BYTES = 1 << 18
+    from sagewire._pure.reactor.pace import Pace
+
+# What is read at once, unless more is wanted: lines and events of as much are told in one go.
+READ_BYTES = 8_192
+# What is written at once.
+_WRITTEN_BYTES = 1 << 17
 
 
 class Channel:
     """One connection: `arrived` is what has come and is not used, `ended` that no more will."""
 
-    __slots__ = ("__weakref__", "_loop", "_moved", "_waiter", "arrived", "ended", "socket")
+    __slots__ = ("__weakref__", "_lock", "_loop", "_pace", "_waiter", "arrived", "ended",
+                 "socket")  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connected: "socket.socket") -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, pace: "Pace", connected: "socket.socket"
+    ) -> None:
         self.arrived = bytearray()
         self.ended = False
         self.socket = connected
+        # Held by whoever shakes hands in a thread, and by whoever closes the socket.
+        self._lock = threading.Lock()
         self._loop = loop
-        self._moved = 0
+        self._pace = pace
         self._waiter: asyncio.Future[None] | None = None
 
-    async def fill(self, limit: "Callable[[], float | None]") -> None:
+    async def fill(self, limit: "Callable[[], float | None]", most: int = READ_BYTES) -> None:
         """Wait for more bytes, or the end. Raises `TimeoutError`, and `OSError` as the socket does.
 
         `limit` gives the seconds that a wait may last.
         """
-        await self._give_way()
         while not self.ended:
+            if (pause := self._pace.pause()) is not None:
+                await pause
+                if self.ended:
+                    break
             limit()  # a peer that never stops must not outlast the deadline either
             try:
-                data = self.socket.recv(_PIECE_BYTES)
+                data = self.socket.recv(most)
             except (BlockingIOError, _WantReadError):
                 await self.wait(False, limit())
                 continue
@@ -50,16 +62,18 @@ class Channel:
                 continue
             self.arrived += data
             self.ended = not data
-            self._moved += len(data)
             return
 
     async def write(self, data: "bytes | memoryview", limit: "Callable[[], float | None]") -> None:
         """Send it all. Raises as `fill` does."""
         left = memoryview(data)
         while left and not self.ended:
-            await self._give_way()
+            if (pause := self._pace.pause()) is not None:
+                await pause
+                if self.ended:
+                    break
             try:
-                count = self.socket.send(left[:_SLICE_BYTES])
+                count = self.socket.send(left[:_WRITTEN_BYTES])
             except (BlockingIOError, _WantWriteError):
                 await self.wait(True, limit())
             except _WantReadError:
@@ -68,13 +82,18 @@ class Channel:
                 continue
             else:
                 left = left[count:]
-                self._moved += count
 
     async def shake_hands(self, limit: "Callable[[], float | None]") -> None:
-        """Take the TLS handshake to its end. Raises as `fill` does."""
-        while True:
+        """Take the TLS handshake to its end. Raises as `fill` does.
+
+        Each step is done in one of the loop's threads: to check a chain of certificates, and to
+        sign for one of the client's own, takes milliseconds.
+        """
+        while not self.ended:
+            if (pause := self._pace.pause()) is not None:
+                await pause
             try:
-                self.socket.do_handshake()  # type: ignore[attr-defined]
+                await self._loop.run_in_executor(None, self._shake)
             except _WantReadError:
                 await self.wait(False, limit())
             except _WantWriteError:
@@ -84,6 +103,15 @@ class Channel:
 
     async def wait(self, writing: bool, seconds: "float | None") -> None:
         """Wait until the socket can be written, or read. Raises `TimeoutError` at the limit."""
+        try:
+            await self._wait(writing, seconds)
+        except TimeoutError:
+            # Where a server hangs, many have waited as long.
+            if (pause := self._pace.pause()) is not None:
+                await pause
+            raise
+
+    async def _wait(self, writing: bool, seconds: "float | None") -> None:
         loop, descriptor = self._loop, self.socket.fileno()
         waiter = self._waiter = loop.create_future()
         (loop.add_writer if writing else loop.add_reader)(descriptor, _happened, waiter)
@@ -120,8 +148,20 @@ class Channel:
         pending = getattr(self.socket, "pending", None)
         return pending is not None and pending() > 0
 
+    def _shake(self) -> None:
+        try:
+            with self._lock:
+                if not self.ended:
+                    self.socket.do_handshake()  # type: ignore[attr-defined]
+        finally:
+            if self.ended:
+                self._close_socket()
+
     def close(self) -> None:
-        """End the connection at once; whoever waits for it is told."""
+        """End the connection at once; whoever waits for it is told.
+
+        A step of the handshake that is being done is finished first, and closes it.
+        """
         self.ended = True
         descriptor = self.socket.fileno()
         if descriptor < 0:
@@ -131,17 +171,18 @@ class Channel:
             self._loop.remove_writer(descriptor)
             if self._waiter is not None:
                 _happened(self._waiter)
-        self.socket.close()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
+        # Whoever has the lock looks whether it has ended after letting go of it.
+        if self._lock.acquire(blocking=False):
+            self.socket.close()
+            self._lock.release()
 
     def forget(self) -> None:
         """Close this process's copy of what belongs to another one; the loop is not its own."""
         self.ended = True
         self.socket.close()
-
-    async def _give_way(self) -> None:
-        if self._moved >= _SLICE_BYTES:
-            self._moved = 0
-            await asyncio.sleep(0)
 
 
 def _happened(waiter: "asyncio.Future[None]") -> None:

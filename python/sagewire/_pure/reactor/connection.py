@@ -1,8 +1,10 @@
 """A request out, a response in, on a loop. Twin: rust/net/src/reactor/conversation.rs."""
 
 import sys
+from functools import partial
 
 from sagewire._pure.reactor.body import Framing, Read, broken
+from sagewire._pure.reactor.channel import READ_BYTES
 from sagewire._pure.reactor.head import (
     BadHeadError,
     EndOfConnectionError,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 # A body up to this size is copied behind its head, so that both leave in one write.
 _ONE_WRITE_BYTES = 65_536
+# What is read at once of a body, if so much is wanted of it.
+_MUCH_BYTES = 65_536
 # The most that is drained of a body that nobody wants.
 _DRAIN_BYTES = 65_536
 
@@ -220,8 +224,9 @@ class Connection:
 class Response:
     """An answer whose head has arrived, and whose body arrives as it is asked for."""
 
-    __slots__ = ("_channel", "_deadline", "_framing", "_limit", "_pool", "_reading", "_reusable",
-                 "_stated", "_timing", "headers", "reason", "status", "version")  # fmt: skip
+    __slots__ = ("_channel", "_deadline", "_framing", "_given", "_limit", "_pool", "_reading",
+                 "_reusable", "_stated", "_timing", "headers", "reason", "status",
+                 "version")  # fmt: skip
 
     def __init__(
         self,
@@ -246,6 +251,7 @@ class Response:
         self._reusable = sent and not parser.will_close and not unexpected
         self._framing = Framing(parser)
         self._stated = parser.length
+        self._given = (0, 0)
         self._channel = channel
         self._deadline = deadline
         self._limit = limit
@@ -263,23 +269,26 @@ class Response:
             return b""
         if self._reading or not self._framing.is_here(self._channel.arrived, amount):
             return None
-        read = Read(self._framing, amount)
+        read = Read(self._framing, amount, self._given)
         read.advance(self._channel.arrived)
+        self._given = read.given()
         self._timing.body = self._timing.since()
         self._finish_if_done()
         return bytes(read.out)
 
-    async def read(self, amount: "int | None" = None) -> bytes:
+    async def read(self, amount: "int | None" = None, goes_on: bool = False) -> bytes:
         """Return all that is left, or exactly `amount` bytes unless the body ends; `b""` after it.
 
+        `goes_on` is for a read that is made in pieces: its errors count those before.
         Raises as the blocking response does, and `RuntimeError` while another task reads. Whoever
         gives a read up abandons the response.
         """
         amount = None if amount is None or amount < 0 else amount
         if amount == 0:
             return b""
-        read = Read(self._framing, amount)
-        return await self._awaited(read, read.advance, read.at_end)
+        read = Read(self._framing, amount, self._given if goes_on else (0, 0))
+        most = _MUCH_BYTES if amount is None else max(READ_BYTES, min(amount, _MUCH_BYTES))
+        return await self._awaited(read, read.advance, read.at_end, most)
 
     async def read_some(self) -> bytes:
         """Return whatever arrives next, `b""` at the end alone. Raises as `read` does.
@@ -287,13 +296,15 @@ class Response:
         A connection that ends before the body is an error.
         """
         read = Read(self._framing, None)
-        return await self._awaited(read, read.some, lambda: read.cut_off(self._stated))
+        at_end = partial(read.cut_off, self._stated)
+        return await self._awaited(read, read.some, at_end, READ_BYTES)
 
     async def _awaited(
         self,
         read: Read,
         advance: "Callable[[bytearray], bool]",
         at_end: "Callable[[], None]",
+        most: int,
     ) -> bytes:
         if self._reading:
             raise RuntimeError("another task is reading this body")
@@ -301,7 +312,7 @@ class Response:
             return b""
         self._reading = True
         try:
-            return await self._read(read, advance, at_end)
+            return await self._read(read, advance, at_end, most)
         except TimeoutError:
             self.abandon()
             self._deadline.check(READING)
@@ -321,6 +332,7 @@ class Response:
         read: Read,
         advance: "Callable[[bytearray], bool]",
         at_end: "Callable[[], None]",
+        most: int,
     ) -> bytes:
         channel = self._channel
         while not advance(channel.arrived):
@@ -331,7 +343,8 @@ class Response:
                 at_end()
                 self.abandon()
                 return bytes(read.out)
-            await channel.fill(lambda: self._deadline.wait(self._limit, READING))
+            await channel.fill(lambda: self._deadline.wait(self._limit, READING), most)
+        self._given = read.given()
         self._finish_if_done()
         return bytes(read.out)
 

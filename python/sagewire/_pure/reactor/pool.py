@@ -8,6 +8,7 @@ import socket
 from sagewire._pure.reactor.channel import Channel
 from sagewire._pure.reactor.connection import Connection
 from sagewire._pure.reactor.head import BadHeadError, HeadScanner, status_and_reason
+from sagewire._pure.reactor.pace import Pace
 from sagewire._pure.transport.deadline import CONNECTING, Countdown, Deadline
 from sagewire._pure.transport.timing import Timing
 from sagewire.exceptions import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # How long connections beyond `max_idle` are kept, in case the next burst comes at once.
 _GRACE_SECONDS = 1.0
+# How many are dropped in one go: each costs a tenth of a millisecond, what the loop does included.
+_DROPPED_AT_ONCE = 4
 
 
 class Pool:
@@ -44,8 +47,8 @@ class Pool:
     """
 
     __slots__ = ("__weakref__", "_busy", "_connect_timeout", "_dialling", "_host", "_idle",
-                 "_keepalive", "_max_idle", "_port", "_tls", "_trims", "event_loop", "owner",
-                 "proxy", "read_timeout")  # fmt: skip
+                 "_keepalive", "_max_idle", "_pace", "_port", "_tls", "_trims", "event_loop",
+                 "owner", "proxy", "read_timeout")  # fmt: skip
 
     def __init__(
         self,
@@ -75,11 +78,16 @@ class Pool:
         self._busy: set[Channel] = set()
         self._dialling = 0
         self._trims = False
+        self._pace = Pace(event_loop)
         self.owner = os.getpid()
         self.read_timeout = read_timeout
 
     def start(self) -> None:
         """Do nothing: the loop watches each socket."""
+
+    def pause(self) -> "asyncio.Future[None] | None":
+        """Return what to await before a call begins; `None` if the loop has time in this round."""
+        return self._pace.pause()
 
     def take_idle(self, url: str) -> "Connection | None":
         """Return an idle connection that is alive, or `None`. `url` is for the words of errors."""
@@ -164,15 +172,26 @@ class Pool:
         self._dialling += 1
         return Connection(self, url, dialled=dialled, timing=timing)
 
-    def close(self) -> None:
-        """Drop the idle connections. The pool goes on: the next call connects."""
-        dropped, self._idle = self._idle, []
+    def close(self) -> bool:
+        """Drop idle connections, a few at once; return whether there are none left.
+
+        The pool goes on: the next call connects.
+        """
+        kept = max(len(self._idle) - _DROPPED_AT_ONCE, 0)
+        dropped, self._idle = self._idle[kept:], self._idle[:kept]
         for channel, _ in dropped:
             self._close(channel)
+        return not self._idle
+
+    def retire(self) -> bool:
+        """As `close`, and keep no connection any more: the client is gone."""
+        self._max_idle = 0
+        return self.close()
 
     def abandon(self) -> None:
         """Drop all connections, those in use as well: the loop is over, or another process's."""
-        self.close()
+        while not self.close():
+            pass
         while self._busy:
             self._close(self._busy.pop())
 
@@ -209,7 +228,9 @@ class Pool:
 
     def _trim(self) -> None:
         now = self.event_loop.time()
-        while len(self._idle) > self._max_idle and self._idle[0][1] <= now - _GRACE_SECONDS:
+        for _ in range(_DROPPED_AT_ONCE):
+            if len(self._idle) <= self._max_idle or self._idle[0][1] > now - _GRACE_SECONDS:
+                break
             channel, _ = self._idle.pop(0)
             channel.close()
         # One alarm for all of them, however many come back meanwhile.
@@ -316,7 +337,7 @@ class Pool:
     async def _plain(self, address: "Address", countdown: Countdown, deadline: Deadline) -> Channel:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         plain = socket.socket(family, socket.SOCK_STREAM)
-        channel = Channel(self.event_loop, plain)
+        channel = Channel(self.event_loop, self._pace, plain)
         try:
             plain.setblocking(False)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -16,7 +16,7 @@ use crate::transport::error::{TransportError, python_words};
 use crate::transport::exchange::DRAIN_BYTES;
 use crate::transport::head::{HeadScanner, ResponseHead};
 use crate::transport::proxy::TunnelAnswer;
-use crate::transport::reading::{Read, broken, cut_off, take_arrived};
+use crate::transport::reading::{Before, Read, broken, cut_off, take_arrived};
 use crate::transport::timing::{Times, Timing};
 use crate::transport::tls::words_of_tls;
 
@@ -80,6 +80,8 @@ pub(crate) struct Conversation {
     framing: Framing,
     /// The length that the head states.
     stated: Option<u64>,
+    /// What a read that is made in pieces has given.
+    given: Before,
     upload: Upload,
     /// The answer's head is with the caller, and so is the rest.
     pub(crate) answered: bool,
@@ -114,6 +116,7 @@ impl Conversation {
             limits,
             framing: Framing::Done,
             stated: None,
+            given: Before::default(),
             upload: Upload::Plain,
             answered: false,
             heard: false,
@@ -216,9 +219,10 @@ impl Conversation {
         }
     }
 
-    /// Begins a read of the body.
-    pub(crate) fn read(&mut self, amount: Option<usize>) {
-        self.state = State::Reading(Read::new(amount, &self.framing));
+    /// Begins a read of the body, or goes on with one that is made in pieces.
+    pub(crate) fn read(&mut self, amount: Option<usize>, goes_on: bool) {
+        let before = if goes_on { self.given } else { Before::default() };
+        self.state = State::Reading(Read::new(amount, &self.framing).going_on(before));
     }
 
     /// Begins a read of whatever arrives next of the body.
@@ -339,6 +343,7 @@ impl Conversation {
                 State::Reading(reading) => {
                     match read_on(&mut self.channel, &mut self.framing, reading, &mut moved) {
                         Ok(Progress::Finished) => {
+                            self.given = reading.given();
                             let data = std::mem::take(&mut reading.out);
                             self.finished(Ok(Outcome::Data(data)))
                         }

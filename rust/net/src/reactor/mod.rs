@@ -1,8 +1,10 @@
 //! Connections to one origin, turned by an event loop: a poll descriptor, a pool, and one alarm.
 //!
-//! The loop watches the descriptor and calls [`Reactor::turn`] when it is readable, when the alarm
-//! ([`Reactor::alarm`]) is due, and at once again where a turn says so. Nothing here waits, and a
-//! turn ends after `TURN`, whatever is left to do. All calls come from the loop's thread.
+//! The loop watches the descriptor and makes a turn when it is readable, when the alarm
+//! ([`Reactor::alarm`]) is due, and at once again where there is more to do ([`Reactor::has_more`]). A
+//! turn is a [`Reactor::poll`], then [`Reactor::go_on`], and both again until there is nothing more or
+//! [`TURN`] has passed, telling in between what has been finished. Nothing here waits. All calls come
+//! from the loop's thread.
 //!
 //! ```text
 //! connecting.rs    the way to the origin: addresses, proxy, TLS
@@ -36,10 +38,13 @@ use crate::transport::error::TransportError;
 use crate::transport::exchange::ONE_BUFFER_BYTES;
 use crate::transport::pool::{PoolOptions, Snapshot};
 
-/// The longest that the loop is kept from its other work.
-const TURN: Duration = Duration::from_micros(500);
-/// How many events are taken from the system at once.
-const EVENTS: usize = 256;
+/// The longest that the loop is kept from its other work, but for the last thing that is done.
+pub const TURN: Duration = Duration::from_micros(500);
+/// How many connections are dropped in one go: each costs the system some ten microseconds.
+const DROPPED_AT_ONCE: usize = 16;
+/// How many events are taken from the system at once. Those that a turn has no time for make the
+/// descriptor readable again.
+const EVENTS: usize = 16;
 /// How long connections beyond `max_idle` are kept, in case the next burst comes at once.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -114,11 +119,25 @@ impl Reactor {
         Snapshot { busy: self.conversations.len() - idle, idle }
     }
 
-    /// Drops the idle connections. The reactor goes on: the next call connects.
-    pub fn close(&mut self) {
-        for (number, _) in std::mem::take(&mut self.idle) {
+    /// Whether there is no connection.
+    pub fn is_empty(&self) -> bool {
+        self.conversations.is_empty()
+    }
+
+    /// Drops idle connections, a few at once; whether there are none left. The reactor goes on: the
+    /// next call connects.
+    pub fn close(&mut self) -> bool {
+        let kept = self.idle.len().saturating_sub(DROPPED_AT_ONCE);
+        for (number, _) in self.idle.drain(kept..) {
             self.conversations.remove(&number);
         }
+        self.idle.is_empty()
+    }
+
+    /// As `close`, and keeps no connection any more.
+    pub fn retire(&mut self) -> bool {
+        self.options.max_idle = 0;
+        self.close()
     }
 
     /// Drops all connections, those in use as well, and the descriptor. There will be no others.
@@ -255,16 +274,18 @@ impl Reactor {
         self.get(key).is_none_or(|conversation| conversation.is_here(amount))
     }
 
-    /// Reads the body; finishes as `Data`, empty once it is over.
+    /// Reads the body; finishes as `Data`, empty once it is over. `goes_on` is for a read that is made
+    /// in pieces: its errors count those before.
     pub fn read(
         &mut self,
         key: Key,
         amount: Option<usize>,
+        goes_on: bool,
     ) -> Option<Result<Outcome, TransportError>> {
         if amount == Some(0) || self.get(key).is_none() {
             return Some(Ok(Outcome::Data(Vec::new())));
         }
-        self.operate_in_turn(key, |conversation| conversation.read(amount))
+        self.operate_in_turn(key, |conversation| conversation.read(amount, goes_on))
     }
 
     /// Reads whatever arrives next of the body; finishes as `Data`, empty once it is over.
@@ -312,16 +333,17 @@ impl Reactor {
         }
     }
 
-    /// Does what can be done without waiting; what has been finished is added to `finished`.
-    pub fn turn(&mut self, finished: &mut Vec<Finished>) -> io::Result<()> {
-        let start = Instant::now();
-        let Some(poll) = &mut self.poll else { return Ok(()) };
+    /// Asks the system what has happened since; whether there may be more of it.
+    pub fn poll(&mut self) -> io::Result<bool> {
+        let Some(poll) = &mut self.poll else { return Ok(false) };
         if let Err(error) = poll.poll(&mut self.events, Some(Duration::ZERO))
             && error.kind() != io::ErrorKind::Interrupted
         {
             return Err(error);
         }
+        let mut count = 0;
         for event in &self.events {
+            count += 1;
             let Token(number) = event.token();
             if let Some(conversation) = self.conversations.get_mut(&number) {
                 let ending = event.is_read_closed() || event.is_error();
@@ -329,21 +351,33 @@ impl Reactor {
                 self.ready.push_back(number);
             }
         }
-        self.ring(start, finished);
-        while let Some(number) = self.ready.pop_front() {
-            if let Some(result) = self.advance(number) {
-                finished.push(result);
+        Ok(count == EVENTS)
+    }
+
+    /// Does what can be done without waiting, until so many operations are finished, there is nothing
+    /// more, or the turn's end has come.
+    pub fn go_on(&mut self, end: Instant, most: usize) -> Vec<Finished> {
+        let mut finished = Vec::new();
+        while finished.len() < most {
+            if let Some(ended) = self.ring() {
+                finished.push(ended);
+            } else if let Some(number) = self.ready.pop_front() {
+                finished.extend(self.advance(number));
+            } else {
+                break;
             }
-            if start.elapsed() > TURN {
+            if Instant::now() > end {
                 break;
             }
         }
-        Ok(())
+        finished
     }
 
-    /// Ends the waits whose time is over.
-    fn ring(&mut self, now: Instant, finished: &mut Vec<Finished>) {
+    /// Ends the waits whose time is over, until one of them was an operation's.
+    fn ring(&mut self) -> Option<Finished> {
+        let mut now = None;
         while let Some(Reverse((at, number))) = self.alarms.peek().copied() {
+            let now = *now.get_or_insert_with(Instant::now);
             if at > now {
                 break;
             }
@@ -354,7 +388,7 @@ impl Reactor {
                 Some(expires) if expires <= now => {
                     if self.idle.iter().any(|(idle, _)| *idle == number) {
                         self.trim(now);
-                        continue;
+                        break; // the others' alarms are due in the next turn
                     }
                     let key = Key { connection: number, serial: conversation.serial };
                     let error = conversation.time_is_over();
@@ -363,20 +397,29 @@ impl Reactor {
                         Err(error) => self.blamed_on_the_way(number, error),
                     };
                     self.conversations.remove(&number);
-                    finished.push((key, Err(error)));
+                    return Some((key, Err(error)));
                 }
                 Some(_) => self.schedule(number),
                 None => {}
             }
         }
+        None
     }
 
-    /// Drops the idle connections beyond `max_idle` whose time of grace is over.
+    /// Drops idle connections beyond `max_idle` whose time of grace is over, a few at once.
     fn trim(&mut self, now: Instant) {
         let surplus = self.idle.len().saturating_sub(self.options.max_idle);
         let old = self.idle.iter().take_while(|(_, since)| *since + GRACE <= now).count();
-        for (number, _) in self.idle.drain(..surplus.min(old)) {
+        let over = surplus.min(old);
+        for (number, _) in self.idle.drain(..over.min(DROPPED_AT_ONCE)) {
             self.conversations.remove(&number);
+        }
+        if over > DROPPED_AT_ONCE
+            && let Some(&(number, _)) = self.idle.first()
+            && let Some(conversation) = self.conversations.get_mut(&number)
+        {
+            conversation.expires = Some(now);
+            self.schedule(number);
         }
     }
 

@@ -15,7 +15,15 @@ const STRIDE_BYTES: usize = 1 << 18;
 pub(crate) struct Read {
     pub(crate) out: Vec<u8>,
     amount: Option<usize>,
+    before: Before,
     /// Bytes of chunks that were read whole, which is what Python's error counts.
+    whole: usize,
+}
+
+/// What the earlier pieces of a read have given that is made in pieces: its errors count them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    given: usize,
     whole: usize,
 }
 
@@ -29,7 +37,21 @@ impl Read {
                 amount.map_or(left, |amount| amount.min(left)).min(MOST_RESERVED_BYTES),
             );
         }
-        Self { out, amount, whole: 0 }
+        Self { out, amount, before: Before::default(), whole: 0 }
+    }
+
+    /// The next piece of a read.
+    pub(crate) fn going_on(self, before: Before) -> Self {
+        Self { before, whole: before.whole, ..self }
+    }
+
+    /// What the next piece of this read has to know.
+    pub(crate) fn given(&self) -> Before {
+        Before { given: self.got(), whole: self.whole }
+    }
+
+    fn got(&self) -> usize {
+        self.before.given + self.out.len()
     }
 
     /// Takes what has arrived; whether the read is finished.
@@ -47,7 +69,7 @@ impl Read {
                     self.out.extend_from_slice(&arrived.here()[..count]);
                     arrived.take(count);
                     if !matches!(framing, Framing::Chunked(Chunk::Data(_))) {
-                        self.whole = self.out.len();
+                        self.whole = self.got();
                     }
                 }
                 Ok(Piece::Framing(count)) => arrived.take(count),
@@ -89,7 +111,7 @@ impl Read {
         }
         match framing {
             Framing::Length(left) if self.amount.is_none() => {
-                let got = self.out.len();
+                let got = self.got();
                 Err(broken(&format!("IncompleteRead({got} bytes read, {left} more expected)")))
             }
             // A piece that is short of what was asked for; the caller knows the length.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
@@ -249,7 +250,7 @@ impl ReactorResponse {
             if !engine.is_here(self.key, amount) {
                 return Ok(None);
             }
-            engine.read(self.key, amount)
+            engine.read(self.key, amount, true)
         };
         Reactor::look_ahead(self.reactor.bind(py))?;
         match read {
@@ -259,11 +260,17 @@ impl ReactorResponse {
         }
     }
 
-    /// Read all that is left, or exactly `amount` bytes unless the body ends.
-    #[pyo3(signature = (amount=None))]
-    fn read<'py>(&self, py: Python<'py>, amount: Option<i64>) -> PyResult<Bound<'py, ReactorWait>> {
+    /// Read all that is left, or exactly `amount` bytes unless the body ends. `goes_on` is for a read
+    /// that is made in pieces: its errors count those before.
+    #[pyo3(signature = (amount=None, goes_on=false))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        amount: Option<i64>,
+        goes_on: bool,
+    ) -> PyResult<Bound<'py, ReactorWait>> {
         let amount = amount.and_then(|amount| usize::try_from(amount).ok());
-        self.begun(py, amount, |engine| engine.read(self.key, amount))
+        self.begun(py, amount, |engine| engine.read(self.key, amount, goes_on))
     }
 
     /// Read whatever arrives next; nothing at the end alone.
@@ -318,8 +325,18 @@ impl ReactorResponse {
 impl Drop for ReactorResponse {
     fn drop(&mut self) {
         let reactor = self.reactor.get();
-        if reactor.is_ours() {
-            lock(&reactor.engine).give_up(self.key);
+        if !reactor.is_ours() {
+            return;
+        }
+        lock(&reactor.engine).give_up(self.key);
+        if reactor.is_done() {
+            // On whatever thread this is; a loop that is over has nothing to leave.
+            let _left = Python::try_attach(|py| -> PyResult<()> {
+                let abandon = self.reactor.bind(py).getattr(intern!(py, "abandon"))?;
+                let event_loop = reactor.event_loop.bind(py);
+                event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (abandon,))?;
+                Ok(())
+            });
         }
     }
 }

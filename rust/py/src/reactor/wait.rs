@@ -158,18 +158,25 @@ impl ReactorWait {
     /// Take a callback back; return how many times it was there.
     fn remove_done_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = callback.py();
-        // Compared without the lock: it could run anything.
-        let before = std::mem::take(&mut lock(&self.state).callbacks);
-        let count = before.len();
-        let mut kept = Vec::with_capacity(count);
-        for (other, context) in before {
-            if !other.bind(py).eq(callback)? {
-                kept.push((other, context));
+        // Compared without the lock: it could run anything, and raise.
+        let before: Vec<_> = {
+            let state = lock(&self.state);
+            state.callbacks.iter().map(|(other, _)| other.clone_ref(py)).collect()
+        };
+        let mut same = Vec::new();
+        for other in before {
+            if other.bind(py).eq(callback)? {
+                same.push(other);
             }
         }
-        let removed = count - kept.len();
-        lock(&self.state).callbacks.splice(0..0, kept);
-        Ok(removed)
+        let mut removed = Vec::new();
+        let mut state = lock(&self.state);
+        for callback in std::mem::take(&mut state.callbacks) {
+            let is_same = same.iter().any(|same| same.is(&callback.0));
+            if is_same { removed.push(callback) } else { state.callbacks.push(callback) }
+        }
+        drop(state);
+        Ok(removed.len())
     }
 
     /// End the operation's connection, and raise `CancelledError` in whoever waits; `False` if the

@@ -1,0 +1,49 @@
+"""How much is done in one round of the loop. Twins: rust/py/src/reactor/pace.rs, and its turns.
+
+Each task by itself does little between two waits. A hundred of them would do it in one round of the
+loop, and one that never has to wait would never let go: once a round has had its time, those that
+come wait for a later one.
+"""
+
+import asyncio
+from collections import deque
+from time import perf_counter
+
+# The longest that the loop is kept from its other work, but for the last thing that is done.
+TURN_SECONDS = 0.0005
+
+
+class Pace:
+    """What has been done in this round of the loop, and who waits for a later one."""
+
+    __slots__ = ("_loop", "_since", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        # When this round's first work began.
+        self._since: float | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def pause(self) -> "asyncio.Future[None] | None":
+        """Return what to await before going on; `None` if there is time for it in this round."""
+        now = perf_counter()
+        since = self._since
+        if since is None:
+            self._since = now
+            self._loop.call_soon(self._come_round)
+        if not self._waiting and (since is None or now - since < TURN_SECONDS):
+            return None
+        waiting = self._loop.create_future()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _come_round(self) -> None:
+        """Let one in that waits: each has about as much to do as a round has time for."""
+        self._since = None
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():  # else it has been cancelled
+                waiting.set_result(None)
+                self._since = perf_counter()
+                self._loop.call_soon(self._come_round)
+                return
