@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import resource
+import shutil
 import socket
 import threading
 import time
@@ -38,9 +39,9 @@ def queue(tmp_path):
     )
 
 
-def refused(path):
+def refused(path, before=()):
     """Start a service that cannot start; return what it says."""
-    result = run("serve", "--config", path)
+    result = run("serve", "--config", path, before=before)
     assert result.returncode in (1, 2)
     assert result.stdout == b""
     words = result.stderr.decode()
@@ -215,6 +216,40 @@ def test_a_database_that_cannot_be(file, tmp_path, queue, damage):
             }[damage]
         )
     assert "cannot use the queue" in refused(file(text))
+
+
+# The superuser may do anything; without these two it is bound by the bits of files like everybody.
+UNPRIVILEGED = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    if os.geteuid() == 0
+    else []
+)
+
+
+@pytest.mark.skipif(
+    bool(UNPRIVILEGED) and shutil.which("setpriv") is None,
+    reason="whoever runs this may write into any file, and setpriv (util-linux) is not there",
+)
+@pytest.mark.parametrize("what", ["the database", "its folder"])
+def test_a_database_that_may_not_be_written(file, tmp_path, queue, what):
+    path = file(NULL + queue)
+    closed = tmp_path
+    if what == "the database":
+        with serving("--config", path) as serve:
+            serve.process.terminate()
+            serve.process.wait()
+        closed = tmp_path / "queue.redb"
+    before = closed.stat().st_mode
+    closed.chmod(0o555)
+    try:
+        words = refused(path, before=UNPRIVILEGED)
+    finally:
+        closed.chmod(before)
+    assert words.startswith(f"cannot use the queue: {tmp_path}/")
+    assert "Permission denied" in words
+    # Nothing is the matter with it once it may be written.
+    with serving("--config", path):
+        pass
 
 
 def test_a_database_that_another_service_has(file, queue):

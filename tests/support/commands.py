@@ -19,10 +19,10 @@ def environment(**variables):
     return {**kept, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", **variables}
 
 
-def run(*arguments, stdin=b"", timeout=60, **variables):
-    """Run a command to its end."""
+def run(*arguments, stdin=b"", timeout=60, before=(), **variables):
+    """Run a command to its end; `before` is what stands before it, as `env` would."""
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*before, *COMMAND, *arguments],
         input=stdin,
         capture_output=True,
         timeout=timeout,

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use redb::{Database, Error, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
+use super::storage::named;
+
 /// What a request is, as JSON. The row's number is its age.
 const REQUESTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("requests");
 /// Bodies that came with their requests.
@@ -47,7 +49,8 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the database, making it if there is none.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let database = Mutex::new(Some(open(path)?));
+        let database = open(path).map_err(|error| named(path, &error))?;
+        let database = Mutex::new(Some(database));
         Ok(Self { path: path.to_owned(), database })
     }
 

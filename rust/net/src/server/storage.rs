@@ -33,11 +33,16 @@ pub(super) enum Storage {
     S3(Box<S3>),
 }
 
+/// An error of the system's that says which path it is about.
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 impl Storage {
     pub(super) fn new(settings: &StorageSettings) -> io::Result<Self> {
         Ok(match settings {
             StorageSettings::Folder(folder) => {
-                fs::create_dir_all(folder)?;
+                fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
                 Self::Folder(folder.clone())
             }
             StorageSettings::S3(settings) => Self::S3(Box::new(S3::new(settings)?)),
