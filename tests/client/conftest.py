@@ -9,7 +9,10 @@ import pytest
 import trustme
 
 from tests.client import recorded
+from tests.client.loops import run
 from tests.support.capture import CaptureServer
+
+__all__ = ["run"]
 
 
 @pytest.fixture
