@@ -122,8 +122,8 @@ def test_a_hundred_handshakes_at_once_do_not_keep_the_loop(kept, server_tls, tru
         origin = Origin(peer, scheme="https", tls=trusting, max_idle=100)
 
         async def call():
-            if (pause := origin.pool.pause()) is not None:
-                await pause
+            while (pause := origin.pool.pause()) is not None and not await pause:
+                pass
             return await origin.call()
 
         found = await asyncio.gather(*(call() for _ in range(100)))

@@ -16,8 +16,8 @@ def origin():
 
 
 async def paced(pool, work):
-    if (pause := pool.pause()) is not None:
-        await pause
+    while (pause := pool.pause()) is not None and not await pause:
+        pass
     return work()
 
 

@@ -98,8 +98,8 @@ class AsyncSageMakerRuntime(Surface):
         pool = None if core.sender is None else core.sender.pool_here()
         first = None
         if pool is not None:
-            if (pause := pool.pause()) is not None:
-                await pause
+            while (pause := pool.pause()) is not None and not await pause:
+                pass  # it is to be asked again
             shortcut = self._book.get(operation)
             if shortcut is not None and not self._events.active:
                 first = await self._shortly(pool, shortcut, parameters)

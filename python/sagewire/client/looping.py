@@ -122,8 +122,7 @@ class Line:
         looked_up = monotonic() - started
         pool = self.pool or self.open()
         # Names and certificates have been waited for together: that has ended for all at once.
-        if (pause := pool.pause()) is not None:
-            await pause
+        while (pause := pool.pause()) is not None and not await pause:
             pool = self.pool or self.open()
         connection = pool.dial(addresses, looked_up, url, call.left())
         try:

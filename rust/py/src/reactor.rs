@@ -173,6 +173,7 @@ impl Reactor {
     }
 
     /// Return what to await before a call begins; `None` if the loop has time for it in this round.
+    /// It gives whether the call may begin then; else this is to be asked again.
     fn pause<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if slf.get().turning.load(Ordering::Relaxed) {
             return Ok(None);

@@ -16,22 +16,27 @@ TURN_SECONDS = 0.0005
 class Pace:
     """What has been done in this round of the loop, and who waits for a later one."""
 
-    __slots__ = ("_loop", "_since", "_waiting")
+    __slots__ = ("_loop", "_since", "_waiting", "_will_come_round")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # When this round's first work began.
         self._since: float | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._will_come_round = False
 
-    def pause(self) -> "asyncio.Future[None] | None":
-        """Return what to await before going on; `None` if there is time for it in this round."""
+    def pause(self) -> "asyncio.Future[bool] | None":
+        """Return what to await before going on; `None` if there is time for it in this round.
+
+        The first one of a round has time, however late it is: nobody waits for ever.
+        """
         now = perf_counter()
         since = self._since
+        self._see_to_coming_round()
         if since is None:
             self._since = now
-            self._loop.call_soon(self._come_round)
-        if not self._waiting and (since is None or now - since < TURN_SECONDS):
+            return None
+        if not self._waiting and now - since < TURN_SECONDS:
             return None
         waiting = self._loop.create_future()
         self._waiting.append(waiting)
@@ -39,11 +44,17 @@ class Pace:
 
     def _come_round(self) -> None:
         """Let one in that waits: each has about as much to do as a round has time for."""
+        self._will_come_round = False
         self._since = None
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():  # else it has been cancelled
-                waiting.set_result(None)
-                self._since = perf_counter()
-                self._loop.call_soon(self._come_round)
-                return
+                waiting.set_result(True)
+                break
+        if self._waiting:
+            self._see_to_coming_round()
+
+    def _see_to_coming_round(self) -> None:
+        if not self._will_come_round:
+            self._will_come_round = True
+            self._loop.call_soon(self._come_round)

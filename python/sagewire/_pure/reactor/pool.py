@@ -85,8 +85,11 @@ class Pool:
     def start(self) -> None:
         """Do nothing: the loop watches each socket."""
 
-    def pause(self) -> "asyncio.Future[None] | None":
-        """Return what to await before a call begins; `None` if the loop has time in this round."""
+    def pause(self) -> "asyncio.Future[bool] | None":
+        """Return what to await before a call begins; `None` if the loop has time in this round.
+
+        It gives whether the call may begin then; else this is to be asked again.
+        """
         return self._pace.pause()
 
     def take_idle(self, url: str) -> "Connection | None":

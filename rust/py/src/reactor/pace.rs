@@ -15,8 +15,8 @@ use sagewire_net::reactor::TURN;
 use super::Reactor;
 use crate::transport::lock;
 
-/// How many are let in at once; each takes a tenth of a millisecond, on its longest way.
-const LET_IN: usize = 2;
+/// How many are let in at once. Those whose turn does not come in that round wait once more.
+const LET_IN: usize = 12;
 
 /// The calls that begin in this round of the loop, and those that wait for a later one.
 #[derive(Default)]
@@ -24,21 +24,24 @@ pub(super) struct Pace {
     /// When the first one of this round began.
     since: Option<Instant>,
     waiting: VecDeque<Py<PyAny>>,
+    /// Whether the loop will say that it has come round.
+    will_come_round: bool,
 }
 
 impl Pace {
-    /// What to await before a call begins; `None` if there is time for it now.
+    /// What to await before a call begins; `None` if there is time for it now. It gives whether the call
+    /// may begin then: here it is to be asked again.
     pub(super) fn pause<'py>(reactor: &Bound<'py, Reactor>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let this = reactor.get();
-        let (is_first, has_time) = {
+        let has_time = {
             let mut pace = lock(&this.pace);
-            let is_first = pace.since.is_none();
-            let since = *pace.since.get_or_insert_with(Instant::now);
-            (is_first, pace.waiting.is_empty() && (is_first || since.elapsed() < TURN))
+            // The first one has, however late it is: nobody waits for ever.
+            match pace.since {
+                Some(since) => since.elapsed() < TURN,
+                None => pace.since.replace(Instant::now()).is_none(),
+            }
         };
-        if is_first {
-            Self::come_round_later(reactor)?;
-        }
+        Self::see_to_coming_round(reactor)?;
         if has_time {
             return Ok(None);
         }
@@ -52,24 +55,30 @@ impl Pace {
     pub(super) fn come_round(reactor: &Bound<'_, Reactor>) -> PyResult<()> {
         let this = reactor.get();
         let py = reactor.py();
-        let mut let_in = 0;
-        while let_in < LET_IN {
-            let Some(waiting) = ({ lock(&this.pace).waiting.pop_front() }) else { break };
+        let let_in: Vec<_> = {
+            let mut pace = lock(&this.pace);
+            pace.will_come_round = false;
+            pace.since = None;
+            let count = pace.waiting.len().min(LET_IN);
+            pace.waiting.drain(..count).collect()
+        };
+        for waiting in let_in {
             let waiting = waiting.bind(py);
             // Somebody who waited may have been cancelled.
             if !waiting.call_method0(intern!(py, "done"))?.is_truthy()? {
-                waiting.call_method1(intern!(py, "set_result"), (py.None(),))?;
-                let_in += 1;
+                waiting.call_method1(intern!(py, "set_result"), (false,))?;
             }
         }
-        lock(&this.pace).since = (let_in > 0).then(Instant::now);
-        if let_in > 0 {
-            Self::come_round_later(reactor)?;
+        if lock(&this.pace).waiting.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Self::see_to_coming_round(reactor)
     }
 
-    fn come_round_later(reactor: &Bound<'_, Reactor>) -> PyResult<()> {
+    fn see_to_coming_round(reactor: &Bound<'_, Reactor>) -> PyResult<()> {
+        if std::mem::replace(&mut lock(&reactor.get().pace).will_come_round, true) {
+            return Ok(());
+        }
         let py = reactor.py();
         let come_round = reactor.getattr(intern!(py, "_come_round"))?;
         let event_loop = reactor.get().event_loop.bind(py);
