@@ -42,10 +42,13 @@ def test_ending_a_group_ends_what_waits_in_it(pools, server_tls, trusting, targe
         pool = pools(peer, read_timeout=60.0, **settings)
         group = pool.group(1)
         outcome = []
+        answered = threading.Event()
 
         def work():
             try:
-                exchange(group, target).read()
+                response = exchange(group, target)
+                answered.set()
+                response.read()
             except Exception as error:
                 outcome.append(error)
 
@@ -55,6 +58,8 @@ def test_ending_a_group_ends_what_waits_in_it(pools, server_tls, trusting, targe
         while not any(request.line.startswith(b"POST " + target.encode())
                       for request in list(peer.requests)):  # fmt: skip
             time.sleep(0.005)
+        if target == "/half":
+            assert answered.wait(10)
         group.end()
         thread.join(10)
         assert not thread.is_alive()
