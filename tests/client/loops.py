@@ -22,13 +22,15 @@ def echo(link: Any) -> None:
         link.send(answer(request.body * 2))
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Any:
     """Run a coroutine function on a new loop of either kind."""
-    make = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}[request.param]
 
     def runner(main: Any) -> Any:
-        loop = make()
+        loop = LOOPS[request.param]()
         try:
             return loop.run_until_complete(main())
         finally:

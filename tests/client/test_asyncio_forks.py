@@ -7,17 +7,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-import uvloop
 
-import sagewire
+from tests.client.loops import LOOPS, client_of
 from tests.support.peer import Peer, answer
 
-MAKE = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
-
-@pytest.fixture(params=MAKE)
+@pytest.fixture(params=LOOPS)
 def new_loop(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
-    return MAKE[request.param]
+    return LOOPS[request.param]
 
 
 @pytest.fixture(autouse=True)
@@ -38,15 +35,6 @@ def by_connection(link: Any) -> None:
             link.send(whole[-4:])
         else:
             link.send(whole)
-
-
-def client_of(peer: Peer) -> Any:
-    return sagewire.async_client(
-        region_name="us-east-1",
-        endpoint_url=f"http://{peer.host}:{peer.port}",
-        aws_access_key_id="AKID",
-        aws_secret_access_key="secret",
-    )
 
 
 async def call(client: Any, body: bytes) -> bytes:

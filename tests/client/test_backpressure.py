@@ -11,14 +11,10 @@ import trustme
 
 import sagewire
 from sagewire._impl import eventstream
+from tests.client.loops import KEYS
 from tests.support.peer import Peer
 from tests.support.received import taken
 
-KEYS = {
-    "region_name": "us-east-1",
-    "aws_access_key_id": "AKID",
-    "aws_secret_access_key": "secret",
-}
 # What may be held that the consumer has not asked for: a buffer, and under TLS a record or two.
 ONE_BUFFER_BYTES = 65_536
 MIB = 1 << 20

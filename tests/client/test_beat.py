@@ -17,15 +17,11 @@ import trustme
 import sagewire
 from sagewire._impl import eventstream
 from sagewire.client import looping
+from tests.client.loops import KEYS
 from tests.reactor.conftest import settle
 from tests.support.pauses import Heart, least
 from tests.support.peer import Peer, answer
 
-KEYS = {
-    "region_name": "us-east-1",
-    "aws_access_key_id": "AKID",
-    "aws_secret_access_key": "secret",
-}
 HANG_SECONDS = 5.0
 SIX_MIB = 6 << 20
 # Seconds of the loop's thread, for all that it does in one round.
@@ -174,12 +170,14 @@ def kept(
     """Return what makes sure that the loop is not kept by what is done with a client.
 
     It is given a peer's script, what is done before, and what is measured: it goes on with what the
-    one before has returned.
+    one before has returned, and is to return what is expected.
     """
     trusted = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trusted))
 
-    def measured(script: Any, before: Any, work: Any, **settings: Any) -> None:
+    def measured(
+        script: Any, before: Any, work: Any, expected: Any = None, **settings: Any
+    ) -> None:
         async def main(peer: Peer) -> float:
             url = f"{scheme}://127.0.0.1:{peer.port}"
             options = {"verify": str(trusted)} if scheme == "https" else {}
@@ -187,8 +185,10 @@ def kept(
             client = sagewire.async_client(endpoint_url=url, config=config, **options, **KEYS)
             given = await before(client)
             async with Heart() as heart:
-                await work(client, given)
+                outcome = await work(client, given)
             await client.close()
+            # Outside of what is measured.
+            assert outcome == expected, "what came is not what was sent"
             return heart.longest
 
         def once() -> float:
@@ -208,7 +208,7 @@ async def first_call(client: Any) -> None:
 
 
 async def nothing(client: Any) -> None:
-    """Do nothing before: what a first call takes is measured, too."""
+    """Do nothing before: what is made for a client's first call is measured, too."""
 
 
 async def one_call(client: Any, body: Any) -> bytes:
@@ -245,7 +245,7 @@ def test_by_a_hundred_tasks_that_call_and_call(kept: Any) -> None:
     kept(echo, first_call, work, max_pool_connections=100)
 
 
-def test_by_the_first_call(kept: Any) -> None:
+def test_by_a_clients_first_call(kept: Any) -> None:
     async def work(client: Any, _: None) -> None:
         await one_call(client, b"x")
 
@@ -257,21 +257,22 @@ def test_by_six_mib_that_are_hashed_and_go_and_come(kept: Any, kind: Any) -> Non
     data = os.urandom(SIX_MIB // 2).hex().encode()
     body = data.decode() if kind is str else kind(data)
 
-    async def work(client: Any, _: None) -> None:
-        assert len(await one_call(client, body)) == SIX_MIB
+    async def work(client: Any, _: None) -> bytes:
+        return await one_call(client, body)
 
-    kept(echo, first_call, work)
+    kept(echo, first_call, work, data)
 
 
 def test_by_a_file(kept: Any, tmp_path: Path) -> None:
     path = tmp_path / "body"
-    path.write_bytes(os.urandom(SIX_MIB))
+    data = os.urandom(SIX_MIB)
+    path.write_bytes(data)
 
-    async def work(client: Any, _: None) -> None:
+    async def work(client: Any, _: None) -> bytes:
         with path.open("rb") as file:
-            assert len(await one_call(client, file)) == SIX_MIB
+            return await one_call(client, file)
 
-    kept(echo, first_call, work)
+    kept(echo, first_call, work, data)
 
 
 def test_by_six_mib_that_a_handler_sees(kept: Any) -> None:
@@ -281,10 +282,10 @@ def test_by_six_mib_that_a_handler_sees(kept: Any) -> None:
         client.meta.events.register("before-send", lambda **_: None)
         await first_call(client)
 
-    async def work(client: Any, _: None) -> None:
-        assert len(await one_call(client, data)) == SIX_MIB
+    async def work(client: Any, _: None) -> bytes:
+        return await one_call(client, data)
 
-    kept(echo, before, work)
+    kept(echo, before, work, data)
 
 
 @pytest.mark.parametrize("way", ["read", "readinto", "pieces", "lines", "long lines"])

@@ -44,7 +44,6 @@ def test_a_hundred_that_come_at_once_do_not_all_begin_in_one_round(run, origin):
         counting.cancel()
 
     run(main)
-    assert began == sorted(began)
     # Those of half a millisecond, and the last one.
     assert max(map(began.count, began)) <= 4
     assert len(set(began)) >= 25

@@ -30,7 +30,6 @@ class Heart:
 
     def __init__(self) -> None:
         self.longest = 0.0
-        self.rounds = 0
 
     async def __aenter__(self) -> "Heart":  # noqa: PYI034 - typing is not imported
         self._task = asyncio.ensure_future(self._beat())
@@ -38,6 +37,7 @@ class Heart:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
+        await asyncio.sleep(0)  # what the last round has computed counts, too
         self._task.cancel()
 
     async def _beat(self) -> None:
@@ -46,7 +46,6 @@ class Heart:
             await asyncio.sleep(0)
             now = time.thread_time()
             self.longest = max(self.longest, now - last)
-            self.rounds += 1
             last = now
 
 

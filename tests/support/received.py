@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import stat
 import struct
 import termios
 from pathlib import Path
@@ -17,9 +18,14 @@ def taken(port: int) -> int:
     They are what the system has received there, less what it still holds.
     """
     for entry in Path("/proc/self/fd").iterdir():
-        if not entry.is_socket():
+        try:
+            copy = os.dup(int(entry.name))
+        except OSError:
+            continue  # another thread has closed it
+        if not stat.S_ISSOCK(os.fstat(copy).st_mode):
+            os.close(copy)
             continue
-        with socket.socket(fileno=os.dup(int(entry.name))) as connection:
+        with socket.socket(fileno=copy) as connection:
             try:
                 if connection.getpeername()[1] != port:
                     continue
@@ -28,5 +34,6 @@ def taken(port: int) -> int:
             info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.size)
             held = fcntl.ioctl(connection, termios.FIONREAD, b"\0" * 4)
             received: int = _BYTES_RECEIVED.unpack(info)[0]
+            assert received > 0, "the system does not count what is received"
             return received - int.from_bytes(held, "little")
     raise AssertionError("there is no connection")

@@ -88,7 +88,7 @@ def our_options(port):
             continue
         with sock:
             try:
-                if sock.getpeername()[1] != port:
+                if sock.family == socket.AF_UNIX or sock.getpeername()[1] != port:
                     continue
             except OSError:
                 continue
