@@ -101,10 +101,11 @@ class Config:
     `region_name`, `signature_version` (`None`, `"v4"`, `"s3v4"`, `"v4-query"`, `"s3v4-query"`,
     `"bearer"` with `AWS_BEARER_TOKEN_SAGEMAKER`, or `sagewire.UNSIGNED`),
     `user_agent`, `user_agent_extra`, `user_agent_appid`, `connect_timeout` and `read_timeout`
-    (seconds; `None` waits for ever, or leaves connecting to `defaults_mode`), `parameter_validation`, `max_pool_connections`, `retries`
-    (`mode`, which is boto3's `standard`, `legacy` or `adaptive`, or `safe`, which repeats only what
-    provably never ran; and `max_attempts` retries or `total_max_attempts`), `client_cert` (a path,
-    or a pair of certificate and key), `use_dualstack_endpoint`, `use_fips_endpoint`,
+    (seconds; `None` waits for ever, or leaves connecting to `defaults_mode`),
+    `parameter_validation`, `max_pool_connections`, `retries` (`mode`, which is boto3's
+    `standard`, `legacy` or `adaptive`, or `safe`, which repeats only what provably never ran;
+    and `max_attempts` retries or `total_max_attempts`), `client_cert` (a path, or a pair of
+    certificate and key), `use_dualstack_endpoint`, `use_fips_endpoint`,
     `ignore_configured_endpoint_urls`, `defaults_mode` and `tcp_keepalive`.
 
     Raises `TypeError` for an unknown field, and boto3's exceptions for a value that is not allowed.
