@@ -262,6 +262,25 @@ def test_iterating_again_goes_on_where_another_stopped(stream):
     assert list(made) == list(made.iter_bytes()) == list(made.iter_lines()) == []
 
 
+@pytest.mark.parametrize("way", ["iter_lines", "iter_json", "iter_sse"])
+def test_nothing_of_a_long_part_is_lost_where_another_stopped(stream, way):
+    """However it is split: each line has an iteration of its own, and the last goes on."""
+    texts = [b"%06d" % (number + 100_000) for number in range(6001)]
+    form = b"data: %b\n\n" if way == "iter_sse" else b"%b\n"
+    made = stream(part(b"".join(form % text for text in texts[:-1])) + part(form % texts[-1]))
+    seen = [next(getattr(made, way)()) for _ in range(3000)]
+    seen.extend(getattr(made, way)())
+    kind = {"iter_lines": bytes, "iter_json": int, "iter_sse": bytes.decode}[way]
+    assert seen == [kind(text) for text in texts]
+
+
+def test_json_that_is_none_in_a_long_part_is_passed(stream):
+    made = stream(part(b"oops\n" + b"1\n" * 9000), part(b"2\n"))
+    with pytest.raises(ValueError, match="Expecting"):
+        list(made.iter_json())
+    assert list(made.iter_json()) == [1] * 9000 + [2]
+
+
 MODEL_ERROR = exception("ModelStreamError", b'{"Message": "m", "ErrorCode": "Broken"}')
 WORDS = f"An error occurred (ModelStreamError) when calling the {OPERATION} operation: m"
 

@@ -219,7 +219,7 @@ class AsyncEventStream(Events):
     `EventStream` does. Cancelling a wait gives the stream up; what had arrived is still given out.
     """
 
-    __slots__ = ("_decoder", "_response")
+    __slots__ = ("_decoder", "_response", "_unsplit")
 
     def __init__(self, response: "Any", operation_name: str) -> None:
         from sagewire._impl import eventstream
@@ -227,6 +227,8 @@ class AsyncEventStream(Events):
         super().__init__(operation_name)
         self._response = response
         self._decoder = eventstream.Decoder()
+        # What of a part is not yet split into lines, whoever asks for them.
+        self._unsplit: bytes | memoryview = b""
 
     def __iter__(self) -> "Any":
         """Raise `NotImplementedError`, as aiobotocore's does."""
@@ -260,15 +262,23 @@ class AsyncEventStream(Events):
         A line is given out as soon as its end is here, wherever the parts are cut.
         """
         lines = self._lines
-        while lines:
-            yield lines.popleft()
-        async for part in self.iter_bytes():
-            for slice_ in _slices(part):
-                if slice_ is not part:
-                    await asyncio.sleep(0)
-                self._split(slice_)
-                while lines:
-                    yield lines.popleft()
+        parts = self.iter_bytes()
+        while True:
+            while lines:
+                yield lines.popleft()
+            if self._unsplit:
+                await asyncio.sleep(0)
+            else:
+                part = await anext(parts, None)
+                if part is None:
+                    break
+                if len(part) <= _SPLIT_AT_ONCE_BYTES:
+                    self._split(part)
+                    continue
+                self._unsplit = memoryview(part)
+            slice_ = bytes(self._unsplit[:_SPLIT_AT_ONCE_BYTES])
+            self._unsplit = self._unsplit[_SPLIT_AT_ONCE_BYTES:] or b""
+            self._split(slice_)
         if last := self._last_line():
             yield last
 
