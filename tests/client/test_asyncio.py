@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sagewire
-from sagewire.exceptions import InvalidArgumentError, ParamValidationError
+from sagewire.exceptions import IncompleteReadError, InvalidArgumentError, ParamValidationError
 from sagewire.sigv4 import Credentials
 from tests.client.loops import KEYS, client_of, echo
 from tests.support.peer import Peer, answer
@@ -46,6 +46,28 @@ def test_a_body_has_aiobotocores_api(run: Any) -> None:
                     wrong(await body())
 
     with Peer(echo) as peer:
+        run(main)
+
+
+def test_a_body_that_ends_early_is_first_read_into_a_buffer(run: Any) -> None:
+    """It ends where the piecewise read of a large buffer begins another piece."""
+    data = os.urandom(1 << 18)
+
+    def script(link: Any) -> None:
+        link.request()
+        link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + data)
+
+    async def main() -> None:
+        async with client_of(peer) as client:
+            body = (await client.invoke_endpoint(EndpointName="ep", Body=b""))["Body"]
+            buffer = bytearray(1 << 19)
+            assert await body.readinto(buffer) == body.tell() == len(data)
+            assert buffer.startswith(data)
+            for _ in range(2):
+                with pytest.raises(IncompleteReadError, match=r"262144 .* 300000"):
+                    await body.readinto(buffer)
+
+    with Peer(script) as peer:
         run(main)
 
 

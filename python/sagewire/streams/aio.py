@@ -116,7 +116,12 @@ class AsyncStreamingBody:
         got = 0
         while True:
             size = min(len(view) - got, _READ_AT_ONCE_BYTES)
-            data = await self.read(size)
+            try:
+                data = await self.read(size)
+            except IncompleteReadError:
+                if got:
+                    return got  # the next read says it
+                raise
             view[got : got + len(data)] = data
             got += len(data)
             if len(data) < size or got == len(view):
