@@ -196,7 +196,10 @@ class AsyncStreamingBody:
         return self._raw_stream
 
     def set_socket_timeout(self, timeout: "float | None") -> None:
-        """Set how long, in seconds, each wait for more of this body may take from now on."""
+        """Set how long, in seconds, each wait for more of this body may take from now on.
+
+        Raises `AttributeError` once some of it has been read and it is at its end or given up.
+        """
         try:
             self._raw_stream.set_timeout(timeout)
         except AttributeError:

@@ -99,7 +99,10 @@ class StreamingBody(_Body):
         yield from splitter.finish()
 
     def set_socket_timeout(self, timeout: "float | None") -> None:
-        """Set how long, in seconds, each wait for more of this body may take from now on."""
+        """Set how long, in seconds, each wait for more of this body may take from now on.
+
+        Raises `AttributeError` once some of it has been read and it is at its end or given up.
+        """
         try:
             super().set_socket_timeout(timeout)
         except AttributeError:
