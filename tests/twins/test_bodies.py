@@ -87,5 +87,24 @@ def test_equal(data, length, breaks_at, several):
     assert outcomes(native, data, length, breaks_at, several) == expected
 
 
+@pytest.mark.parametrize("twin", [pure, native])
+def test_a_body_that_is_made_anew_has_read_nothing(twin):
+    body = twin.Body(io.BytesIO(b"abcd"), 4)
+    assert body.read(3) == b"abc"
+    body.__init__(io.BytesIO(b"ef"), "2")
+    assert (body.read(), body.tell()) == (b"ef", 2)
+
+
+@pytest.mark.parametrize("twin", [pure, native])
+def test_a_source_that_has_nothing_yet_is_none(twin):
+    class Empty:
+        def read(self, *_amount):
+            return None
+
+    for amount in ((), (3,), (0,)):
+        with pytest.raises(TypeError):
+            twin.Body(Empty(), 3).read(*amount)
+
+
 def test_same_names():
     assert native.__all__ == pure.__all__

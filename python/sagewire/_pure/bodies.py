@@ -28,9 +28,8 @@ class Body:
             self._check_length()
             return data
         data = self._raw_stream.read(amt)
-        if data:
-            self._amount_read += len(data)
-        elif amt:
+        self._amount_read += len(data)
+        if amt and not data:
             self._check_length()
         return data
 

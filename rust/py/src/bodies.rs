@@ -32,7 +32,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Has it read from a response of this length; it is all that `__init__` does.
+    /// Has it read from a response of this length.
     pub(crate) fn fill(&mut self, raw: Py<PyAny>, length: Option<Py<PyAny>>) {
         self.raw = Some(raw);
         self.length = length;
@@ -73,8 +73,11 @@ impl Body {
     }
 
     #[pyo3(signature = (raw_stream, content_length))]
-    fn __init__(&mut self, raw_stream: Py<PyAny>, content_length: Option<Py<PyAny>>) {
-        self.fill(raw_stream, content_length);
+    fn __init__(this: &Bound<'_, Self>, raw_stream: Py<PyAny>, content_length: Option<Py<PyAny>>) {
+        let made = Self { raw: Some(raw_stream), length: content_length, amount_read: 0 };
+        // What was there goes when nothing is borrowed any more: it may look at this.
+        let before = std::mem::replace(&mut *this.borrow_mut(), made);
+        drop(before);
     }
 
     #[getter(_raw_stream)]

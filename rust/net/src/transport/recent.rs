@@ -68,6 +68,8 @@ impl Recent {
         if let Some(known) = heads.kept.iter().find(|head| head.is_of(order, signer)) {
             return Ok(Arc::clone(known));
         }
+        // What was signed for with a session token that has been replaced is of no use any more.
+        heads.kept.retain(|head| signer.would_prepare(&head.prepared));
         heads.unlike = (heads.unlike + 1) % REPLACED_EVERY;
         Err(heads.kept.len() < KEPT || heads.unlike == 0)
     }
@@ -182,6 +184,17 @@ mod tests {
         assert!((KEPT..KEPT + REPLACED_EVERY).all(|number| !call(number)));
         assert!(!call(0));
         assert_eq!(used.recent.0.lock().unwrap().kept.len(), KEPT);
+    }
+
+    #[test]
+    fn heads_go_with_their_session_token() {
+        let (used, order) = (template(), plain(&[]));
+        for token in ["one", "two", "two"] {
+            head(&used, &order, token, 0).unwrap();
+            assert_eq!(used.recent.0.lock().unwrap().kept.len(), 1);
+        }
+        assert!(used.recent.like(&order, &signer("two")).is_ok());
+        assert!(used.recent.like(&order, &signer("one")).is_err());
     }
 
     #[test]
