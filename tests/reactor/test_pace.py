@@ -76,3 +76,33 @@ def test_there_is_time_again_in_the_next_round(run, origin):
         assert pool.pause() is None
 
     run(main)
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_other_work_in_each_round_does_not_make_them_go_one_by_one(run, origin, comes_first):
+    async def main():
+        pool = origin().pool
+        rounds = [0]
+
+        async def others():
+            while True:
+                until = time.perf_counter() + 0.002
+                while time.perf_counter() < until:
+                    pass
+                rounds[0] += 1
+                await asyncio.sleep(0)
+
+        async def call():
+            for _ in range(3):
+                await paced(pool, lambda: None)
+                await asyncio.sleep(0)
+
+        working = [asyncio.ensure_future(others())] if comes_first else []
+        calls = [asyncio.ensure_future(call()) for _ in range(60)]
+        working += [] if comes_first else [asyncio.ensure_future(others())]
+        await asyncio.gather(*calls)
+        working[0].cancel()
+        return rounds[0]
+
+    # Each has come three times, and none of them has anything to do.
+    assert run(main) < 45

@@ -45,10 +45,10 @@ class Channel:
         `limit` gives the seconds that a wait may last.
         """
         while not self.ended:
-            if (pause := self._pace.pause()) is not None:
-                await pause
-                if self.ended:
-                    break
+            while (pause := self._pace.pause()) is not None and not await pause:
+                pass  # it is to be asked again
+            if self.ended:
+                break
             limit()  # a peer that never stops must not outlast the deadline either
             try:
                 data = self.socket.recv(most)
@@ -68,10 +68,10 @@ class Channel:
         """Send it all. Raises as `fill` does."""
         left = memoryview(data)
         while left and not self.ended:
-            if (pause := self._pace.pause()) is not None:
-                await pause
-                if self.ended:
-                    break
+            while (pause := self._pace.pause()) is not None and not await pause:
+                pass  # it is to be asked again
+            if self.ended:
+                break
             try:
                 count = self.socket.send(left[:_WRITTEN_BYTES])
             except (BlockingIOError, _WantWriteError):
@@ -90,8 +90,8 @@ class Channel:
         sign for one of the client's own, takes milliseconds.
         """
         while not self.ended:
-            if (pause := self._pace.pause()) is not None:
-                await pause
+            while (pause := self._pace.pause()) is not None and not await pause:
+                pass
             try:
                 await self._loop.run_in_executor(None, self._shake)
             except _WantReadError:
@@ -107,8 +107,8 @@ class Channel:
             await self._wait(writing, seconds)
         except TimeoutError:
             # Where a server hangs, many have waited as long.
-            if (pause := self._pace.pause()) is not None:
-                await pause
+            while (pause := self._pace.pause()) is not None and not await pause:
+                pass
             raise
 
     async def _wait(self, writing: bool, seconds: "float | None") -> None:

@@ -11,6 +11,8 @@ from time import perf_counter
 
 # The longest that the loop is kept from its other work, but for the last thing that is done.
 TURN_SECONDS = 0.0005
+# How many are let in at once. Those whose turn does not come in that round wait once more.
+_LET_IN = 12
 
 
 class Pace:
@@ -28,6 +30,8 @@ class Pace:
     def pause(self) -> "asyncio.Future[bool] | None":
         """Return what to await before going on; `None` if there is time for it in this round.
 
+        It gives whether to go on then: here this is to be asked again.
+
         The first one of a round has time, however late it is: nobody waits for ever.
         """
         now = perf_counter()
@@ -36,23 +40,25 @@ class Pace:
         if since is None:
             self._since = now
             return None
-        if not self._waiting and now - since < TURN_SECONDS:
+        if now - since < TURN_SECONDS:
             return None
         waiting = self._loop.create_future()
         self._waiting.append(waiting)
         return waiting
 
     def _come_round(self) -> None:
-        """Let one in that waits: each has about as much to do as a round has time for."""
+        """Let some of those in that wait: the time that each takes decides how many go on."""
         self._will_come_round = False
         self._since = None
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():  # else it has been cancelled
-                waiting.set_result(True)
-                break
-        if self._waiting:
+        waiting = self._waiting
+        if waiting:
+            # Before those that are let in now: their time begins with the first of them, and not
+            # with what has begun ahead of other work.
             self._see_to_coming_round()
+        for _ in range(min(len(waiting), _LET_IN)):
+            let_in = waiting.popleft()
+            if not let_in.done():  # else it has been cancelled
+                let_in.set_result(False)
 
     def _see_to_coming_round(self) -> None:
         if not self._will_come_round:
