@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import sagewire
+from sagewire.client import many_aio
 from tests.client.loops import client_of, descriptors, echo
 from tests.reactor.conftest import settle
 from tests.support import frames
@@ -225,3 +226,33 @@ def test_clients_that_are_dropped_leave_nothing_on_the_loop(run: Any) -> None:
 
     with Peer(echo) as peer:
         run(main)
+
+
+def test_a_call_that_is_slow_to_end_keeps_no_other_in_flight(run: Any) -> None:
+    async def main() -> None:
+        begun: list[bytes] = []
+        cancelled: list[bytes] = []
+        may_end = asyncio.Event()
+
+        class Calls:
+            async def invoke_endpoint(self, **arguments: Any) -> Any:
+                begun.append(arguments["Body"])
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancelled.append(arguments["Body"])
+                    if len(cancelled) == 1:
+                        await may_end.wait()
+                    raise
+
+        requests = [{"EndpointName": "ep", "Body": b"%d" % number} for number in range(50)]
+        calls: Any = Calls()
+        crew = many_aio.Crew(calls, many_aio.checked(requests, 40), 40)
+        await settle(lambda: len(begun) == 40)
+        ending = asyncio.ensure_future(crew.end())
+        await settle(lambda: len(cancelled) == 40)
+        assert not ending.done()
+        may_end.set()
+        await ending
+
+    run(main)

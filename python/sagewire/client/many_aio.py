@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from sagewire.client import many
 from sagewire.client.many import Failed, arguments
+from sagewire.client.threads import let_others_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ class Crew:
         self.exhausted = True  # whatever a task has taken meanwhile, it starts no other
         tasks, self._tasks = self._tasks, []
         try:
-            for start in range(0, len(tasks), _ENDED_AT_ONCE):
-                ended = tasks[start : start + _ENDED_AT_ONCE]
-                for task in ended:
-                    task.cancel()
-                await asyncio.gather(*ended, return_exceptions=True)
+            for number, task in enumerate(tasks, 1):
+                task.cancel()
+                if number % _ENDED_AT_ONCE == 0:
+                    await let_others_run()
+            # One that is slow to end has kept no other: each is a call that costs.
+            await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for task in tasks:  # whoever ends them is given up itself: then all at once
                 task.cancel()
