@@ -276,7 +276,11 @@ class Reactor:
         deadline: tuple[float, float] | None,
     ) -> ReactorWait | None: ...
     def call(
-        self, shortcut: Shortcut, parameters: dict[str, Any], timeout: float | None
+        self,
+        shortcut: Shortcut,
+        parameters: dict[str, Any],
+        timeout: float | None,
+        waited: float = 0.0,
     ) -> ReactorWait | None: ...
     def dial(
         self,

@@ -96,13 +96,13 @@ class AsyncSageMakerRuntime(Surface):
     async def _call(self, operation: "Operation", parameters: "dict[str, Any]") -> "Result":
         core = self._core
         pool = None if core.sender is None else core.sender.pool_here()
-        first = None
+        first, waited = None, 0.0
         if pool is not None:
-            while (pause := pool.pause()) is not None and not await pause:
-                pass  # it is to be asked again
+            if (pause := pool.pause()) is not None:
+                waited = await self._paused(pool, pause)
             shortcut = self._book.get(operation)
             if shortcut is not None and not self._events.active:
-                first = await self._shortly(pool, shortcut, parameters)
+                first = await self._shortly(pool, shortcut, parameters, waited)
                 if type(first) is Result:
                     return first
         sender = core.sender or await _opened(core)
@@ -110,6 +110,7 @@ class AsyncSageMakerRuntime(Surface):
             from sagewire.client.hooked import Hooked
 
             hooked = Hooked(core, self.meta, operation, parameters, self._options, awaited_result)
+            hooked.call.began_before(waited)
             return await send_hooked(hooked, core)
         arguments = (operation, core.targets[operation], parameters)
         if takes_long(parameters.get("Body")):
@@ -123,12 +124,25 @@ class AsyncSageMakerRuntime(Surface):
             self._book = core.books.of(self._options)
             shortcuts.renewed(core, sender, operation, self._options, AWAITED_BODIES)
         return await sender.send(  # type: ignore[no-any-return]
-            operation, request, self._options, first
+            operation, request, self._options, first, waited
         )
 
-    async def _shortly(self, pool: "Any", shortcut: "Any", parameters: "dict[str, Any]") -> "Any":
+    async def _paused(self, pool: "Any", pause: "Any") -> float:
+        """Wait until a call may begin; return how many of its seconds that took."""
+        monotonic = self._core.ambient.monotonic
+        began = monotonic()
+        while pause is not None and not await pause:
+            pause = pool.pause()  # it is to be asked again
+        return monotonic() - began
+
+    async def _shortly(
+        self, pool: "Any", shortcut: "Any", parameters: "dict[str, Any]", waited: float
+    ) -> "Any":
         """Make a call on its short way; `None` if it has none, or how its first attempt ended."""
-        begun = pool.call(shortcut, parameters, self._options.timeout)
+        timeout = self._options.timeout
+        if timeout is not None and waited >= timeout:
+            return None  # what is raised then is the long way's to say
+        begun = pool.call(shortcut, parameters, timeout, waited)
         if begun is None:
             return None
         try:

@@ -112,6 +112,10 @@ class Call:
     def take_over(self, identity: str, seconds: float) -> None:
         """Go on with a call whose first attempt, of this id, began so many seconds ago."""
         self.identity = identity
+        self.began_before(seconds)
+
+    def began_before(self, seconds: float) -> None:
+        """Count the seconds that the call had taken before this was made."""
         self._started -= seconds
         if self._deadline is not None:
             self._deadline -= seconds

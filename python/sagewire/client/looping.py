@@ -175,10 +175,12 @@ class AsyncSender:
         request: "Any",
         options: "Options",
         first: "tuple[Any, ...] | None" = None,
+        waited: float = 0.0,
     ) -> "Result":
         """Return the result of the attempt that succeeded; raise as the blocking driver does.
 
-        `first` is how a first attempt on the short way ended (`client/shortcuts.py`).
+        `first` is how a first attempt on the short way ended (`client/shortcuts.py`); without one,
+        the call has waited for so many seconds.
         """
         outgoing = self.outgoing
         ambient = outgoing.ambient
@@ -186,6 +188,8 @@ class AsyncSender:
         call = Call(outgoing, operation, request, options)
         if first is not None:
             call.take_over(*first[:2])
+        elif waited:
+            call.began_before(waited)
         while True:
             while limited and (seconds := call.begin()):
                 await ambient.stay(seconds)

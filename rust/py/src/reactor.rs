@@ -248,14 +248,17 @@ impl Reactor {
     }
 
     /// Make a call over an idle connection; awaited, it gives what `Shortcut.invoke` returns. `None`
-    /// if there is no idle connection, or the call is not plain.
+    /// if there is no idle connection, or the call is not plain. Of its `timeout` it has `waited` for so
+    /// many seconds.
+    #[pyo3(signature = (shortcut, parameters, timeout, waited=0.0))]
     fn call<'py>(
         slf: &Bound<'py, Self>,
         shortcut: &Bound<'py, Shortcut>,
         parameters: &Bound<'py, PyDict>,
         timeout: Option<f64>,
+        waited: f64,
     ) -> PyResult<Option<Bound<'py, ReactorWait>>> {
-        Short::begin(slf, shortcut, parameters, timeout)
+        Short::begin(slf, shortcut, parameters, timeout, waited)
     }
 
     /// Begin to connect to one of the addresses, in their order; `connected` waits for it.

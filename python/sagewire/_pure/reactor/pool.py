@@ -147,13 +147,18 @@ class Pool:
         return taken.attempt(head, body, deadline)
 
     def call(
-        self, shortcut: "Shortcut", parameters: "dict[str, Any]", timeout: "float | None"
+        self,
+        shortcut: "Shortcut",
+        parameters: "dict[str, Any]",
+        timeout: "float | None",
+        waited: float = 0.0,
     ) -> "Coroutine[Any, Any, Any] | None":
         """Return what to await for a call over an idle connection: what `Shortcut.invoke` returns.
 
-        Returns `None` if there is no idle connection, or the call is not plain.
+        Returns `None` if there is no idle connection, or the call is not plain. Of its `timeout`
+        it has `waited` for so many seconds.
         """
-        return shortcut._begin(self.take_idle, parameters, timeout)  # noqa: SLF001 - one thing
+        return shortcut._begin(self.take_idle, parameters, timeout, waited)  # noqa: SLF001
 
     def dial(
         self,

@@ -118,10 +118,14 @@ class Shortcut:
         return self._ended(identity, began, response)
 
     def _begin(
-        self, take: "Callable[[str], Any]", parameters: "dict[str, Any]", timeout: "float | None"
+        self,
+        take: "Callable[[str], Any]",
+        parameters: "dict[str, Any]",
+        timeout: "float | None",
+        waited: float,
     ) -> "Coroutine[Any, Any, Any | Ended] | None":
         """As `invoke`, awaited, over what `take` gives for a URL; `None` if it gives none, too."""
-        began = time.monotonic()
+        began = time.monotonic() - waited
         ordered = self._ordered(parameters)
         if ordered is None:
             return None
@@ -134,7 +138,7 @@ class Shortcut:
         except _UnsentError:
             connection.give_back()
             return None
-        deadline = None if timeout is None else (timeout, timeout)
+        deadline = None if timeout is None else (timeout - waited, timeout)
         return self._awaited(connection.attempt(data, body, deadline), identity, began)
 
     async def _awaited(

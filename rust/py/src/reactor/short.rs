@@ -14,7 +14,7 @@ use super::wait::ReactorWait;
 use super::{Call, Reactor, Result};
 use crate::transport::shortcut::{Shortcut, first_attempt};
 use crate::transport::template::{Ended, whole_seconds};
-use crate::transport::{from_now, header_dict, lock};
+use crate::transport::{duration, from_now, header_dict, lock};
 
 /// What becomes of the answer to a call.
 pub(super) struct Short {
@@ -30,9 +30,11 @@ impl Short {
         shortcut: &Bound<'py, Shortcut>,
         parameters: &Bound<'py, PyDict>,
         timeout: Option<f64>,
+        waited: f64,
     ) -> PyResult<Option<Bound<'py, ReactorWait>>> {
         let py = reactor.py();
-        let begun = Instant::now();
+        let now = Instant::now();
+        let begun = now.checked_sub(duration(waited)).unwrap_or(now);
         let this = shortcut.get();
         this.ordered(py, parameters, |order, url, signing, body| {
             let at = whole_seconds(this.clock(py)?);
@@ -40,7 +42,7 @@ impl Short {
             let head = |out: &mut Vec<u8>| {
                 this.template().push_head(out, order, signing).map_err(Ended::Unsent)
             };
-            let end = timeout.map(from_now);
+            let end = timeout.map(|whole| from_now(whole - waited));
             let keep = || Bytes::copy_from_slice(body);
             let (key, done) = {
                 let mut engine = lock(&reactor.get().engine);
