@@ -256,3 +256,21 @@ def test_a_call_that_is_slow_to_end_keeps_no_other_in_flight(run: Any) -> None:
         await ending
 
     run(main)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_bodies_that_outlive_their_loop_are_there_all_the_same(read: bool) -> None:
+    with Peer(echo) as peer:
+        client = client_of(peer, config=sagewire.Config(max_pool_connections=1))
+
+        async def call() -> Any:
+            calls = (client.invoke_endpoint(EndpointName="ep", Body=b"x") for _ in range(8))
+            return [result["Body"] for result in await asyncio.gather(*calls)]
+
+        bodies = asyncio.run(call())
+
+        async def end() -> Any:
+            return [await body.read() if read else body.close() for body in bodies]
+
+        # More connections than are kept come back to a loop that has no alarm for them.
+        assert asyncio.run(end()) == [b"xx" if read else None] * 8

@@ -215,7 +215,9 @@ class Pool:
             return self._close(channel)
         self._idle.append((channel, self.event_loop.time()))
         channel.watch(lambda: self._hear(channel))
-        if len(self._idle) > self._max_idle and not self._trims:
+        too_many = len(self._idle) > self._max_idle
+        # A loop that is closed has no alarm; its connections go with the pool.
+        if too_many and not self._trims and not self.event_loop.is_closed():
             self._trims = True
             self.event_loop.call_later(_GRACE_SECONDS, self._trim)
         return None
