@@ -146,18 +146,6 @@ def test_while_metadata_sts_a_process_and_a_name_hang_for_five_seconds(
     assert max(beat.pauses) < HANG_SECONDS / 10
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def secured(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
 @pytest.fixture(params=["http", "https"])
 def scheme(request: pytest.FixtureRequest) -> Any:
     return request.param
@@ -165,7 +153,7 @@ def scheme(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def kept(
-    scheme: str, authority: trustme.CA, secured: ssl.SSLContext, tmp_path: Path
+    scheme: str, authority: trustme.CA, server_tls: ssl.SSLContext, tmp_path: Path
 ) -> "Callable[..., None]":
     """Return what makes sure that the loop is not kept by what is done with a client.
 
@@ -192,7 +180,7 @@ def kept(
             return heart.longest
 
         def once() -> float:
-            tls = secured if scheme == "https" else None
+            tls = server_tls if scheme == "https" else None
             with Peer(script, tls=tls, backlog=1024) as peer:
                 return asyncio.run(main(peer))
 
